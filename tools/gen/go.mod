@@ -1,0 +1,3 @@
+module github.com/noded/noded/tools/gen
+
+go 1.26.0
