@@ -1,0 +1,112 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/noded/noded/journal"
+)
+
+// domain is the ErrorInfo.domain of the reasons below.
+const domain = "noded"
+
+// kind joins a sentinel error, the reason that names it on the wire and its status code.
+type kind struct {
+	sentinel error
+	reason   string
+	code     codes.Code
+}
+
+// kinds lists the errors that keep their identity across the API, the more specific first.
+func kinds() []kind {
+	return []kind{
+		{journal.ErrBadCursor, "BAD_CURSOR", codes.InvalidArgument},
+		{journal.ErrInvalidQuery, "INVALID_QUERY", codes.InvalidArgument},
+		{journal.ErrNoBoot, "NO_BOOT", codes.NotFound},
+		{journal.ErrNoField, "NO_FIELD", codes.NotFound},
+		{journal.ErrUnsupported, "UNSUPPORTED", codes.Unimplemented},
+		{fs.ErrNotExist, "NOT_EXIST", codes.NotFound},
+		{fs.ErrPermission, "PERMISSION", codes.FailedPrecondition},
+	}
+}
+
+// Status converts an error of package journal to a gRPC status error that Error turns back. Errors that
+// already are a status, and nil, are returned as they are.
+func Status(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return status.Error(codes.Canceled, err.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.Error(codes.DeadlineExceeded, err.Error())
+	}
+	for _, k := range kinds() {
+		if !errors.Is(err, k.sentinel) {
+			continue
+		}
+		st := status.New(k.code, err.Error())
+		if with, derr := st.WithDetails(&errdetails.ErrorInfo{Reason: k.reason, Domain: domain}); derr == nil {
+			st = with
+		}
+		return st.Err()
+	}
+	return status.Error(codes.Internal, err.Error())
+}
+
+// Error converts a gRPC status error back: it has the text that the server gave, answers errors.Is for
+// the sentinel that it was there, and status.FromError still finds the status. Other errors are
+// returned as they are.
+func Error(err error) error {
+	st, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	e := &remoteError{status: st}
+	for _, detail := range st.Details() {
+		info, ok := detail.(*errdetails.ErrorInfo)
+		if !ok || info.GetDomain() != domain {
+			continue
+		}
+		for _, k := range kinds() {
+			if k.reason == info.GetReason() {
+				e.sentinel = k.sentinel
+			}
+		}
+	}
+	switch st.Code() {
+	case codes.Canceled:
+		e.sentinel = context.Canceled
+	case codes.DeadlineExceeded:
+		e.sentinel = context.DeadlineExceeded
+	}
+	return e
+}
+
+type remoteError struct {
+	status   *status.Status
+	sentinel error
+}
+
+func (e *remoteError) Error() string              { return e.status.Message() }
+func (e *remoteError) GRPCStatus() *status.Status { return e.status }
+
+func (e *remoteError) Is(target error) bool {
+	if e.sentinel == nil {
+		return false
+	}
+	// A bad cursor is an invalid query too.
+	return errors.Is(e.sentinel, target) || e.sentinel == journal.ErrBadCursor && target == journal.ErrInvalidQuery
+}
