@@ -115,6 +115,11 @@ type Reader interface {
 	// FieldValues calls yield for each distinct value of the field, until yield returns false. The bytes are
 	// valid during the call only.
 	FieldValues(name string, yield func(value []byte) bool) error
+	// Tails returns the newest number of each sequence in the files that the reader knows of now (those
+	// that Next reads; files that appear later count after Wait has reported them). Every
+	// entry up to it has been given once Next returns io.EOF. It is cheap: followers call
+	// it whenever they reach the end.
+	Tails() ([]SequenceTail, error)
 	// Files describes the journal files that the source has now.
 	Files() ([]File, error)
 	// Problems returns the files that were found but cannot be read, with the reason.
@@ -141,6 +146,12 @@ type File struct {
 	TailMonotonic              Usec
 	TailBootID                 ID128
 	Entries                    uint64
+}
+
+// SequenceTail is the newest entry of a sequence.
+type SequenceTail struct {
+	SeqnumID ID128
+	Seqnum   uint64
 }
 
 // FileProblem is a journal file that cannot be read, or only in part.
