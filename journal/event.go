@@ -92,6 +92,7 @@ type Progress struct {
 	// Cursor is the last entry that was looked at, whether it matched or not. A read
 	// with AfterCursor set to it goes on without loss or repetition. Empty before the first entry.
 	Cursor Cursor
-	// BootID is the boot of that entry.
+	// BootID is the boot of the newest entry within the bounds of the query that was looked at; where
+	// it changes, journalctl prints a line, even if the filter selects no entry of that boot.
 	BootID ID128
 }

@@ -5,7 +5,7 @@ package journal
 
 import (
 	"context"
-	"errors"
+	"fmt"
 )
 
 // Local answers questions about journal files on this machine. It is safe for
@@ -27,12 +27,6 @@ type Boot struct {
 	First, Last Usec
 }
 
-// Invocation is one run of a unit.
-type Invocation struct {
-	ID          ID128
-	First, Last Usec
-}
-
 // Usage is the disk space that journals use.
 type Usage struct {
 	SizeBytes uint64
@@ -40,34 +34,76 @@ type Usage struct {
 	Problems  []FileProblem
 }
 
-// Read runs a query: it calls sink for each entry that matches, for each gap, and for
-// progress, all from this goroutine. It returns nil when the query is answered,
-// ctx.Err() when ctx ended first (for a follow that is the only way to end), the sink's error,
-// an ErrInvalidQuery or ErrNoBoot, or what the engine met.
-func (l *Local) Read(ctx context.Context, q Query, sink Sink) error { return errors.ErrUnsupported }
-
-// Boots lists the boots, oldest first. The last has offset 0 for BootRef.
-func (l *Local) Boots(ctx context.Context) ([]Boot, error) { return nil, errors.ErrUnsupported }
-
 // Units lists the units that have logged, sorted; with patterns only those that match one. user lists
 // units of user managers instead of system units.
 func (l *Local) Units(ctx context.Context, patterns []string, user bool) ([]string, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Invocations lists the runs of a unit, oldest first.
-func (l *Local) Invocations(ctx context.Context, unit string, user bool) ([]Invocation, error) {
-	return nil, errors.ErrUnsupported
+	r, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	fields := unitFields()
+	if user {
+		fields = userUnitFields()
+	}
+	return unitsIn(ctx, r, patterns, fields)
 }
 
 // FieldNames lists the names of all fields.
-func (l *Local) FieldNames(ctx context.Context) ([]string, error) { return nil, errors.ErrUnsupported }
+func (l *Local) FieldNames(ctx context.Context) ([]string, error) {
+	r, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	names, err := r.FieldNames()
+	if err != nil {
+		return nil, fmt.Errorf("list fields: %w", err)
+	}
+	return names, nil
+}
 
 // FieldValues calls yield for each distinct value of a field. The bytes are valid during
 // the call only; an error of yield ends the listing and is returned.
 func (l *Local) FieldValues(ctx context.Context, name string, yield func(value []byte) error) error {
-	return errors.ErrUnsupported
+	if !ValidFieldName(name) {
+		return &QueryError{Field: "field", Value: name, Reason: "field names are upper-case letters, digits and underscores"}
+	}
+	r, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	var stop error
+	err = r.FieldValues(name, func(value []byte) bool {
+		if stop = ctx.Err(); stop == nil {
+			stop = yield(value)
+		}
+		return stop == nil
+	})
+	if stop != nil {
+		return stop
+	}
+	if err != nil {
+		return fmt.Errorf("list values of %s: %w", name, err)
+	}
+	return nil
 }
 
 // Usage returns the disk space that the journals use.
-func (l *Local) Usage(ctx context.Context) (Usage, error) { return Usage{}, errors.ErrUnsupported }
+func (l *Local) Usage(ctx context.Context) (Usage, error) {
+	r, err := l.open(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	defer r.Close()
+	files, err := r.Files()
+	if err != nil {
+		return Usage{}, fmt.Errorf("list journal files: %w", err)
+	}
+	u := Usage{Files: files, Problems: r.Problems()}
+	for _, f := range files {
+		u.SizeBytes += f.SizeBytes
+	}
+	return u, nil
+}

@@ -23,7 +23,9 @@
 package output
 
 import (
+	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/noded/noded/journal"
@@ -45,12 +47,13 @@ type Options struct {
 	Location *time.Location
 	// NoHostname leaves out the host name (-W, --no-hostname).
 	NoHostname bool
-	// Catalog prints Record.Catalog beneath the record (-x).
+	// Catalog prints Record.Catalog beneath the record in the short modes and verbose (-x).
 	Catalog bool
-	// TruncateNewline cuts each message at its first newline.
+	// TruncateNewline cuts each message at its first newline in the short modes.
 	TruncateNewline bool
-	// OutputFields restricts the fields that verbose, export, JSON and cat print; empty means
-	// all (cat: MESSAGE). The times, the cursor and the boot id of export and JSON are always printed.
+	// OutputFields restricts the fields that verbose, export and JSON print, and names those that cat
+	// prints, in this order; empty means all, and for cat MESSAGE. The times, the cursor and the
+	// boot id of export and JSON are always printed.
 	OutputFields []string
 	// Color uses the terminal sequences that journalctl uses.
 	Color bool
@@ -64,23 +67,159 @@ type Options struct {
 }
 
 // Fields returns the fields of a record that printing reads, for Query.Fields; nil means all.
-func (o *Options) Fields() journal.Mask { return nil }
+func (o *Options) Fields() journal.Mask {
+	switch o.Mode {
+	case Export, JSON, JSONPretty, JSONSSE, JSONSeq:
+		if len(o.OutputFields) == 0 {
+			return nil
+		}
+		return journal.Mask(slices.Clone(o.OutputFields))
+	case Verbose:
+		if len(o.OutputFields) == 0 {
+			return nil
+		}
+		return append(journal.Mask{fieldSourceRealtime, fieldSourceMonotonic}, o.OutputFields...)
+	case Cat:
+		mask := journal.Mask{fieldMessage}
+		if len(o.OutputFields) > 0 {
+			mask = slices.Clone(o.OutputFields)
+		}
+		if o.Color {
+			mask = append(mask, fieldPriority)
+		}
+		return mask
+	default:
+		return o.shortFields()
+	}
+}
+
+// shortFields returns the fields that the short modes and with-unit read.
+func (o *Options) shortFields() journal.Mask {
+	mask := journal.Mask{
+		fieldSourceRealtime, fieldSourceMonotonic,
+		fieldIdentifier, fieldComm, fieldPID, fieldSyslogPID, fieldMessage,
+	}
+	if !o.NoHostname {
+		mask = append(mask, fieldHostname)
+	}
+	if o.Color {
+		mask = append(mask, fieldPriority, fieldTransport)
+	}
+	if o.Mode == WithUnit {
+		mask = append(mask, fieldUnit, fieldUserUnit)
+	}
+	return mask
+}
+
+// The fields that the modes treat specially.
+const (
+	fieldBootID          = "_BOOT_ID"
+	fieldComm            = "_COMM"
+	fieldHostname        = "_HOSTNAME"
+	fieldIdentifier      = "SYSLOG_IDENTIFIER"
+	fieldMessage         = "MESSAGE"
+	fieldPID             = "_PID"
+	fieldPriority        = "PRIORITY"
+	fieldSourceMonotonic = "_SOURCE_MONOTONIC_TIMESTAMP"
+	fieldSourceRealtime  = "_SOURCE_REALTIME_TIMESTAMP"
+	fieldSyslogPID       = "SYSLOG_PID"
+	fieldTransport       = "_TRANSPORT"
+	fieldUnit            = "_SYSTEMD_UNIT"
+	fieldUserUnit        = "_SYSTEMD_USER_UNIT"
+)
+
+// defaultWidth is the number of columns where Options.Width says nothing.
+const defaultWidth = 80
+
+// maxKeptBytes is the largest buffer that a Printer keeps for the next record.
+const maxKeptBytes = 1 << 20
 
 // Printer prints records. It is not safe for concurrent use.
 type Printer struct {
-	w io.Writer
-	o Options
+	w     io.Writer
+	o     Options
+	clock clock
+	// previous is what short-delta counts from: the stamps of the record before.
+	previous stamps
+	// buf holds the output of one record; message and escaped hold its text
+	// while it is transformed. They are reused.
+	buf, message, escaped []byte
+	// names finds repeated fields in records with very many fields.
+	names map[string]int
+	// next links the repeated values of a field, by index, for the JSON modes.
+	next []int
 }
 
 // New returns a Printer to w. Each record is one Write of w, so give it a bufio.Writer where many
 // are printed. w and the slices in o belong to the Printer while it is used.
-func New(w io.Writer, o Options) *Printer { return &Printer{w: w, o: o} }
+func New(w io.Writer, o Options) *Printer {
+	if o.Width <= 0 {
+		o.Width = defaultWidth
+	}
+	if o.Location == nil {
+		o.Location = time.Local
+	}
+	if o.UTC {
+		o.Location = time.UTC
+	}
+	return &Printer{w: w, o: o, clock: newClock(o.Mode, o.Location)}
+}
 
 // Print prints the record. Records that the mode has nothing to print for, such as those
 // without MESSAGE in the short modes, print nothing. The error is that of the writer.
-func (p *Printer) Print(r *journal.Record) error { return nil }
+func (p *Printer) Print(r *journal.Record) error {
+	b := p.buf[:0]
+	switch {
+	case p.o.Mode == Verbose:
+		b = p.appendVerbose(b, r)
+	case p.o.Mode == Export:
+		b = p.appendExport(b, r)
+	case p.o.Mode == Cat:
+		b = p.appendCat(b, r)
+	case p.o.Mode.json():
+		b = p.appendJSON(b, r)
+	default:
+		b = p.appendShort(b, r)
+	}
+	return p.write(b)
+}
 
 // Boot prints the separator between boots, which names the one that begins, as journalctl does
 // where the boot of a record differs from that of the record before. It prints nothing in
 // modes for programs (Mode.Machine).
-func (p *Printer) Boot(id journal.ID128) error { return nil }
+func (p *Printer) Boot(id journal.ID128) error {
+	if p.o.Mode.Machine() {
+		return nil
+	}
+	b := p.buf[:0]
+	if p.o.Color {
+		b = append(b, sgrHighlight...)
+	}
+	b = append(b, "-- Boot "...)
+	b = appendID(b, id)
+	b = append(b, " --"...)
+	if p.o.Color {
+		b = append(b, sgrNormal...)
+	}
+	return p.write(append(b, '\n'))
+}
+
+// write hands b to the writer and keeps it for the next record.
+func (p *Printer) write(b []byte) error {
+	p.buf = b
+	if cap(b) > maxKeptBytes {
+		p.buf = nil
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	if _, err := p.w.Write(b); err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	return nil
+}
+
+// selected reports whether OutputFields lets the field through.
+func (p *Printer) selected(name string) bool {
+	return len(p.o.OutputFields) == 0 || slices.Contains(p.o.OutputFields, name)
+}

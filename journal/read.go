@@ -1,0 +1,256 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+)
+
+// progressInterval is how often a read that finds nothing says how far it is.
+const progressInterval = time.Second
+
+// lookInterval is the number of entries between two looks at the clock and the context.
+const lookInterval = 256
+
+// messageDropped is the MESSAGE_ID with which journald says that it dropped messages by its rate
+// limit, see sd-messages.h; the number is in N_DROPPED.
+const messageDropped = "a596d6fe7bfa4994828e72309e95d61e"
+
+// reading is one run of a query.
+type reading struct {
+	ctx  context.Context
+	r    Reader
+	q    *Query
+	p    *program
+	sink Sink
+
+	// last is the entry looked at last, boot the one that the sink has heard of last, through an
+	// entry or a Progress.
+	last    Header
+	boot    ID128
+	looked  uint64
+	shown   int64
+	told    time.Time
+	toldAt  uint64
+	problem map[string]bool
+}
+
+// Read runs a query: it calls sink for each entry that matches, for each gap, and for
+// progress, all from this goroutine. It returns nil when the query is answered,
+// ctx.Err() when ctx ended first (for a follow without Until that is the only way to end), the sink's error,
+// an ErrInvalidQuery or ErrNoBoot, or what the engine met.
+func (l *Local) Read(ctx context.Context, q Query, sink Sink) error {
+	if err := q.Validate(); err != nil {
+		return err
+	}
+	r, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	boot, err := l.resolveBoot(r, q.Filter.Boot)
+	if err != nil {
+		return err
+	}
+	p, err := q.Filter.compile(ctx, r, boot)
+	if err != nil {
+		return err
+	}
+	rd := &reading{ctx: ctx, r: r, q: &q, p: p, sink: sink, told: time.Now(), problem: make(map[string]bool)}
+	return rd.run()
+}
+
+func (l *Local) open(ctx context.Context) (Reader, error) {
+	r, err := l.Engine.Open(ctx, l.Source)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	return r, nil
+}
+
+func (rd *reading) run() error {
+	if err := rd.tellProblems(); err != nil {
+		return err
+	}
+	if rd.p.empty {
+		// No unit has such a name. A follower waits for nothing; its client can ask anew.
+		rd.p.match = Match{Group{terms("_BOOT_ID", "none")}}
+	}
+	var lost *lossTracker
+	if rd.q.Follow {
+		var err error
+		if lost, err = newLossTracker(rd.r); err != nil {
+			return err
+		}
+	}
+	first, err := rd.start()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return rd.fail(err)
+	}
+	done := false
+	if err == nil || rd.q.Follow {
+		if done, err = rd.drain(first); err != nil {
+			return err
+		}
+	}
+	if err := rd.tellProblems(); err != nil {
+		return err
+	}
+	if !rd.q.Follow || done {
+		return rd.tellProgress(!done)
+	}
+	return rd.follow(lost)
+}
+
+// fail adds what was being done to an error of the engine.
+func (rd *reading) fail(err error) error {
+	if rd.ctx.Err() != nil {
+		return rd.ctx.Err()
+	}
+	return fmt.Errorf("read journal: %w", err)
+}
+
+// drain delivers entries from first on, which may be nil, until there are no more or the query is
+// answered, which done tells.
+func (rd *reading) drain(first Entry) (done bool, err error) {
+	e := first
+	for {
+		if e == nil {
+			if e, err = rd.step(); errors.Is(err, io.EOF) {
+				return false, nil
+			} else if err != nil {
+				return false, rd.fail(err)
+			}
+		}
+		if done, err = rd.look(e); done || err != nil {
+			return done, err
+		}
+		e = nil
+	}
+}
+
+func (rd *reading) step() (Entry, error) {
+	if rd.q.Reverse {
+		return rd.r.Previous()
+	}
+	return rd.r.Next()
+}
+
+// look decides about one entry and delivers it if it is wanted. done says that the query is answered.
+func (rd *reading) look(e Entry) (done bool, err error) {
+	rd.looked++
+	if rd.looked%lookInterval == 0 {
+		if err := rd.pause(); err != nil {
+			return false, err
+		}
+	}
+	if rd.q.Lines >= 0 && !rd.q.Follow && rd.shown >= rd.q.Lines {
+		return true, nil
+	}
+	rd.last = e.Header()
+	if !rd.q.Reverse && rd.q.Until != nil && rd.last.Realtime > *rd.q.Until ||
+		rd.q.Reverse && rd.q.Since != nil && rd.last.Realtime < *rd.q.Since {
+		return true, nil
+	}
+	news := rd.boot != rd.last.BootID
+	rd.boot = rd.last.BootID
+	wanted, err := rd.p.wants(e)
+	if err != nil {
+		return false, rd.sink.Gap(rd.unreadable(err))
+	}
+	if !wanted {
+		if news {
+			return false, rd.tellProgress(false)
+		}
+		return false, nil
+	}
+	if err := rd.tellDropped(e); err != nil {
+		return false, err
+	}
+	if err := rd.sink.Entry(e); err != nil {
+		return false, err
+	}
+	rd.shown++
+	return rd.q.Lines >= 0 && !rd.q.Follow && rd.shown >= rd.q.Lines, nil
+}
+
+// pause looks at the context, and tells the position when that was long ago.
+func (rd *reading) pause() error {
+	if err := rd.ctx.Err(); err != nil {
+		return err
+	}
+	if time.Since(rd.told) < progressInterval {
+		return nil
+	}
+	return rd.tellProgress(false)
+}
+
+func (rd *reading) unreadable(err error) Gap {
+	return Gap{
+		Source: rd.last.SeqnumID.String(),
+		Count:  1,
+		Exact:  true,
+		First:  rd.last.Realtime,
+		Last:   rd.last.Realtime,
+		Reason: GapCorrupt,
+		Detail: err.Error(),
+	}
+}
+
+func (rd *reading) tellProgress(caughtUp bool) error {
+	rd.told, rd.toldAt = time.Now(), rd.looked
+	p := Progress{CaughtUp: caughtUp}
+	if rd.last != (Header{}) {
+		p.Cursor, p.BootID = rd.last.Cursor(), rd.boot
+		if !rd.q.Reverse {
+			p.Watermark = rd.last.Realtime
+		}
+	}
+	return rd.sink.Progress(p)
+}
+
+// tellProblems reports the files that cannot be read, each once.
+func (rd *reading) tellProblems() error {
+	for _, problem := range rd.r.Problems() {
+		if rd.problem[problem.Path] {
+			continue
+		}
+		rd.problem[problem.Path] = true
+		if err := rd.sink.Gap(Gap{Source: problem.Path, Reason: problem.Reason, Detail: problem.Err.Error()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellDropped reports the messages that journald itself dropped, if the entry says so.
+func (rd *reading) tellDropped(e Entry) error {
+	id, err := lookup(e, "MESSAGE_ID")
+	if err != nil || string(id) != messageDropped {
+		return nil
+	}
+	g := Gap{
+		First:  rd.last.Realtime,
+		Last:   rd.last.Realtime,
+		Reason: GapSuppressed,
+		Exact:  true,
+		Source: "systemd-journald",
+		Detail: "journald's rate limit; see RateLimitBurst= in journald.conf(5)",
+	}
+	for _, field := range [...]string{"OBJECT_SYSTEMD_UNIT", "UNIT"} {
+		if unit, _ := lookup(e, field); len(unit) > 0 {
+			g.Source = string(unit)
+			break
+		}
+	}
+	if n, _ := lookup(e, "N_DROPPED"); n != nil {
+		g.Count, _ = strconv.ParseUint(string(n), 10, 64)
+	}
+	return rd.sink.Gap(g)
+}
