@@ -1,0 +1,124 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+
+	"github.com/noded/noded/daemon/peercred"
+)
+
+// Config says how a Log works.
+type Config struct {
+	// Role names the role of a caller.
+	Role func(*peercred.Peer) string
+	// DenialsPerWindow lines about refused calls are written in each Window; the rest is counted. Zero
+	// values mean 10 and 10 s.
+	DenialsPerWindow int
+	Window           time.Duration
+}
+
+// Log writes the lines. It is safe for concurrent use.
+type Log struct {
+	log     *slog.Logger
+	role    func(*peercred.Peer) string
+	denials *window
+}
+
+var _ stats.Handler = (*Log)(nil)
+
+// New returns a Log that writes to logger.
+func New(logger *slog.Logger, c Config) *Log {
+	if c.DenialsPerWindow == 0 {
+		c.DenialsPerWindow = 10
+	}
+	if c.Window == 0 {
+		c.Window = 10 * time.Second
+	}
+	return &Log{log: logger, role: c.Role, denials: &window{limit: c.DenialsPerWindow, length: c.Window}}
+}
+
+// TagRPC implements stats.Handler.
+func (l *Log) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context {
+	return context.WithValue(ctx, callKey{}, &Call{})
+}
+
+// HandleRPC implements stats.Handler: it counts what is sent.
+func (l *Log) HandleRPC(ctx context.Context, s stats.RPCStats) {
+	if out, ok := s.(*stats.OutPayload); ok {
+		if c := FromContext(ctx); c != nil {
+			c.bytes.Add(int64(out.WireLength))
+		}
+	}
+}
+
+// TagConn implements stats.Handler.
+func (l *Log) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn implements stats.Handler.
+func (l *Log) HandleConn(context.Context, stats.ConnStats) {}
+
+// Unary is the interceptor of unary calls.
+func (l *Log) Unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	start := time.Now()
+	response, err := handler(ctx, req)
+	l.write(ctx, info.FullMethod, start, err)
+	return response, err
+}
+
+// Stream is the interceptor of streams.
+func (l *Log) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	start := time.Now()
+	err := handler(srv, stream)
+	l.write(stream.Context(), info.FullMethod, start, err)
+	return err
+}
+
+func (l *Log) write(ctx context.Context, method string, start time.Time, err error) {
+	code := status.Code(err)
+	level := slog.LevelInfo
+	attrs := make([]slog.Attr, 0, 12)
+	caller, known := peercred.FromContext(ctx)
+	if known {
+		attrs = append(attrs,
+			slog.Uint64("uid", uint64(caller.UID)),
+			slog.Int64("pid", int64(caller.PID)),
+			slog.String("role", l.role(caller)))
+		if int(caller.PID) == os.Getpid() {
+			level = slog.LevelDebug
+		}
+	}
+	attrs = append(attrs, slog.String("method", method))
+	if code == codes.PermissionDenied || code == codes.Unauthenticated {
+		level = slog.LevelWarn
+		ok, suppressed := l.denials.allow(start)
+		if !ok {
+			return
+		}
+		if suppressed > 0 {
+			attrs = append(attrs, slog.Int("denials_not_logged", suppressed))
+		}
+	}
+	if call := FromContext(ctx); call != nil {
+		if s := call.selected(); s != "" {
+			attrs = append(attrs, slog.String("selectors", s))
+		}
+		attrs = append(attrs, slog.Int64("records", call.records.Load()), slog.Int64("bytes", call.bytes.Load()))
+	}
+	attrs = append(attrs, slog.String("result", code.String()))
+	if code == codes.Internal || code == codes.Unknown {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("err", status.Convert(err).Message()))
+	}
+	attrs = append(attrs, slog.Duration("duration", time.Since(start).Round(time.Microsecond)))
+	l.log.LogAttrs(ctx, level, "call", attrs...)
+}

@@ -1,0 +1,180 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/noded/noded/daemon/audit"
+	"github.com/noded/noded/journal"
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
+)
+
+const (
+	// batchDelay is how long a record may wait for others: a record that comes this long after the last
+	// batch is sent at once, so that rare matches and the first line are not held back.
+	batchDelay = 20 * time.Millisecond
+	// fieldOverhead and entryOverhead are upper bounds of what a field and an entry take in a message besides
+	// names, values and texts: tags, lengths, numbers and identifiers.
+	fieldOverhead = 16
+	entryOverhead = 128
+)
+
+// batcher is the journal.Sink of one Read: it collects entries and sends them in batches, with gaps and progress
+// in their places between them. It belongs to one goroutine.
+type batcher struct {
+	node        string
+	limits      Limits
+	mask        journal.Mask
+	omitCursors bool
+	catalog     Catalog
+	language    string
+	call        *audit.Call
+	// send may keep nothing of the message when it returns.
+	send func(*nodedv1.JournalServiceReadResponse) error
+
+	fields  []journal.Field
+	entries []*nodedv1.JournalEntry
+	// slab holds the field messages of the batch, arena the bytes of their values. Both
+	// are used again for the next batch.
+	slab  []nodedv1.JournalField
+	arena []byte
+	size  int
+	sent  time.Time
+}
+
+var _ journal.Sink = (*batcher)(nil)
+
+// Entry implements journal.Sink.
+func (b *batcher) Entry(e journal.Entry) error {
+	header := e.Header()
+	fields, err := e.AppendFields(b.fields[:0], b.mask)
+	if err != nil {
+		return b.Gap(entryGap(header, journal.GapCorrupt, err.Error()))
+	}
+	b.fields = fields
+	size := entryOverhead + len(b.node)
+	for i := range fields {
+		size += len(fields[i].Name) + len(fields[i].Value) + fieldOverhead
+	}
+	if size > b.limits.MaxRecordBytes {
+		return b.Gap(entryGap(header, journal.GapTooLarge,
+			fmt.Sprintf("a record of %d bytes; limits.max_record_bytes is %d", size, b.limits.MaxRecordBytes)))
+	}
+	m := wire.HeaderToProto(b.node, header, b.omitCursors)
+	size += len(m.GetCursor())
+	if b.catalog != nil {
+		m.Catalog = b.explain(e)
+		size += len(m.GetCatalog())
+	}
+	if len(b.entries) > 0 && b.size+size > b.limits.MaxBatchBytes {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	m.Fields = b.copyFields(fields)
+	b.entries = append(b.entries, m)
+	b.size += size
+	if b.size >= b.limits.MaxBatchBytes || time.Since(b.sent) >= batchDelay {
+		return b.flush()
+	}
+	return nil
+}
+
+func entryGap(h journal.Header, reason journal.GapReason, detail string) journal.Gap {
+	return journal.Gap{
+		Source: h.SeqnumID.String(),
+		Count:  1,
+		Exact:  true,
+		First:  h.Realtime,
+		Last:   h.Realtime,
+		Reason: reason,
+		Detail: detail,
+	}
+}
+
+// copyFields makes messages of fields whose bytes end with the entry.
+func (b *batcher) copyFields(fields []journal.Field) []*nodedv1.JournalField {
+	out := make([]*nodedv1.JournalField, len(fields))
+	for i := range fields {
+		if len(b.slab) == cap(b.slab) {
+			b.slab = make([]nodedv1.JournalField, 0, max(64, min(2*cap(b.slab), 4096)))
+		}
+		b.slab = b.slab[:len(b.slab)+1]
+		f := &b.slab[len(b.slab)-1]
+		f.Name, f.Value = fields[i].Name, b.copyBytes(fields[i].Value)
+		out[i] = f
+	}
+	return out
+}
+
+// copyBytes copies into the arena. When it is full a new one begins; the values in the old one
+// keep it alive until the batch is sent.
+func (b *batcher) copyBytes(p []byte) []byte {
+	if len(b.arena)+len(p) > cap(b.arena) {
+		b.arena = make([]byte, 0, max(4096, len(p), min(2*cap(b.arena), b.limits.MaxBatchBytes)))
+	}
+	start := len(b.arena)
+	b.arena = append(b.arena, p...)
+	return b.arena[start:len(b.arena):len(b.arena)]
+}
+
+// explain returns the catalog's text for an entry, or nothing.
+func (b *batcher) explain(e journal.Entry) string {
+	field, err := e.Lookup("MESSAGE_ID")
+	if err != nil {
+		return ""
+	}
+	id, err := journal.ParseID128(string(field.Value))
+	if err != nil {
+		return ""
+	}
+	text, _ := b.catalog.Text(id, b.language, func(name string) (string, bool) {
+		f, err := e.Lookup(name)
+		return string(f.Value), err == nil
+	})
+	return text
+}
+
+// Gap implements journal.Sink.
+func (b *batcher) Gap(g journal.Gap) error {
+	if err := b.flush(); err != nil {
+		return err
+	}
+	return b.send(&nodedv1.JournalServiceReadResponse{
+		Event: &nodedv1.JournalServiceReadResponse_Gap{Gap: wire.GapToProto(b.node, g)},
+	})
+}
+
+// Progress implements journal.Sink.
+func (b *batcher) Progress(p journal.Progress) error {
+	if err := b.flush(); err != nil {
+		return err
+	}
+	return b.send(&nodedv1.JournalServiceReadResponse{
+		Event: &nodedv1.JournalServiceReadResponse_Progress{Progress: wire.ProgressToProto(b.node, p)},
+	})
+}
+
+// flush sends what was collected.
+func (b *batcher) flush() error {
+	if len(b.entries) == 0 {
+		return nil
+	}
+	err := b.send(&nodedv1.JournalServiceReadResponse{
+		Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: &nodedv1.JournalBatch{Entries: b.entries}},
+	})
+	if err == nil {
+		b.call.AddRecords(len(b.entries))
+	}
+	clear(b.entries)
+	b.entries, b.size, b.sent = b.entries[:0], 0, time.Now()
+	b.slab = b.slab[:0]
+	if b.arena = b.arena[:0]; cap(b.arena) > 2*b.limits.MaxBatchBytes {
+		b.arena = nil
+	}
+	return err
+}

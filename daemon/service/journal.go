@@ -1,0 +1,160 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"github.com/noded/noded/daemon/audit"
+	"github.com/noded/noded/journal"
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
+)
+
+// Journal answers questions about the journal; *journal.Local is one. It is safe for
+// concurrent use. Its methods behave as those of journal.Local.
+type Journal interface {
+	Read(ctx context.Context, q journal.Query, sink journal.Sink) error
+	Boots(ctx context.Context) ([]journal.Boot, error)
+	Units(ctx context.Context, patterns []string, user bool) ([]string, error)
+	FieldNames(ctx context.Context) ([]string, error)
+	FieldValues(ctx context.Context, name string, yield func(value []byte) error) error
+	Usage(ctx context.Context) (journal.Usage, error)
+}
+
+// Catalog finds the explanation of a message; *catalog.Catalog is one. It is safe for concurrent use.
+type Catalog interface {
+	Text(id journal.ID128, lang string, lookup func(field string) (string, bool)) (text string, ok bool)
+}
+
+// Limits bound what one call can send.
+type Limits struct {
+	MaxRecordBytes, MaxBatchBytes, MaxPatternBytes int
+}
+
+// JournalConfig is what a JournalService needs.
+type JournalConfig struct {
+	// Node is the name that every record carries.
+	Node    string
+	Journal Journal
+	// Catalog may be nil: then records have no catalog text.
+	Catalog Catalog
+	// Language is that of catalog texts, such as de_DE; empty for the default.
+	Language string
+	// Limits is asked at the start of each call.
+	Limits func() Limits
+}
+
+// JournalService serves noded.v1.JournalService. It is safe for concurrent use.
+type JournalService struct {
+	nodedv1.UnimplementedJournalServiceServer
+	config JournalConfig
+}
+
+// NewJournal returns the service.
+func NewJournal(c JournalConfig) *JournalService { return &JournalService{config: c} }
+
+// Read implements nodedv1.JournalServiceServer.
+func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.ServerStreamingServer[nodedv1.JournalServiceReadResponse]) error {
+	ctx := stream.Context()
+	call := audit.FromContext(ctx)
+	query, err := wire.QueryFromProto(req)
+	if err != nil {
+		return wire.Status(err)
+	}
+	call.Select(selectors(&query))
+	limits := s.config.Limits()
+	if err := checkPatterns(&query.Filter, limits.MaxPatternBytes); err != nil {
+		return wire.Status(err)
+	}
+	b := &batcher{
+		node:        s.config.Node,
+		limits:      limits,
+		mask:        query.Fields,
+		omitCursors: req.GetOmitCursors(),
+		call:        call,
+		send:        stream.Send,
+	}
+	if req.GetIncludeCatalog() {
+		b.catalog, b.language = s.config.Catalog, s.config.Language
+	}
+	err = s.config.Journal.Read(ctx, query, b)
+	if flushErr := b.flush(); err == nil {
+		err = flushErr
+	}
+	return wire.Status(err)
+}
+
+func checkPatterns(f *journal.Filter, maxBytes int) error {
+	for _, p := range []struct{ field, pattern string }{{"grep", f.Grep}, {"exclude", f.Exclude}} {
+		if len(p.pattern) > maxBytes {
+			return &journal.QueryError{Field: p.field, Reason: fmt.Sprintf("the pattern has %d bytes; this node allows %d", len(p.pattern), maxBytes)}
+		}
+	}
+	return nil
+}
+
+// ListUnits implements nodedv1.JournalServiceServer.
+func (s *JournalService) ListUnits(ctx context.Context, req *nodedv1.ListUnitsRequest) (*nodedv1.ListUnitsResponse, error) {
+	call := audit.FromContext(ctx)
+	call.Select(listSelectors(req))
+	names, err := s.config.Journal.Units(ctx, req.GetPatterns(), req.GetUser())
+	if err != nil {
+		return nil, wire.Status(err)
+	}
+	out := &nodedv1.ListUnitsResponse{Node: s.config.Node, Units: make([]*nodedv1.JournalUnit, len(names))}
+	for i, name := range names {
+		out.Units[i] = &nodedv1.JournalUnit{Name: name}
+	}
+	call.AddRecords(len(names))
+	return out, nil
+}
+
+// ListBoots implements nodedv1.JournalServiceServer.
+func (s *JournalService) ListBoots(ctx context.Context, _ *nodedv1.ListBootsRequest) (*nodedv1.ListBootsResponse, error) {
+	boots, err := s.config.Journal.Boots(ctx)
+	if err != nil {
+		return nil, wire.Status(err)
+	}
+	audit.FromContext(ctx).AddRecords(len(boots))
+	return &nodedv1.ListBootsResponse{Node: s.config.Node, Boots: wire.BootsToProto(boots)}, nil
+}
+
+// ListFields implements nodedv1.JournalServiceServer.
+func (s *JournalService) ListFields(ctx context.Context, _ *nodedv1.ListFieldsRequest) (*nodedv1.ListFieldsResponse, error) {
+	names, err := s.config.Journal.FieldNames(ctx)
+	if err != nil {
+		return nil, wire.Status(err)
+	}
+	audit.FromContext(ctx).AddRecords(len(names))
+	return &nodedv1.ListFieldsResponse{Node: s.config.Node, Names: names}, nil
+}
+
+// ListFieldValues implements nodedv1.JournalServiceServer.
+func (s *JournalService) ListFieldValues(req *nodedv1.ListFieldValuesRequest, stream grpc.ServerStreamingServer[nodedv1.ListFieldValuesResponse]) error {
+	ctx := stream.Context()
+	call := audit.FromContext(ctx)
+	call.Select("field=" + req.GetField())
+	if !journal.ValidFieldName(req.GetField()) {
+		return wire.Status(&journal.QueryError{Field: "field", Value: req.GetField(), Reason: "field names are upper-case letters, digits and underscores"})
+	}
+	v := &valueBatcher{node: s.config.Node, limits: s.config.Limits(), call: call, send: stream.Send}
+	if err := s.config.Journal.FieldValues(ctx, req.GetField(), v.add); err != nil {
+		return wire.Status(err)
+	}
+	return v.finish()
+}
+
+// GetUsage implements nodedv1.JournalServiceServer.
+func (s *JournalService) GetUsage(ctx context.Context, _ *nodedv1.GetUsageRequest) (*nodedv1.GetUsageResponse, error) {
+	usage, err := s.config.Journal.Usage(ctx)
+	if err != nil {
+		return nil, wire.Status(err)
+	}
+	audit.FromContext(ctx).AddRecords(len(usage.Files))
+	return wire.UsageToProto(s.config.Node, usage), nil
+}
