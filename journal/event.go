@@ -93,6 +93,6 @@ type Progress struct {
 	// with AfterCursor set to it goes on without loss or repetition. Empty before the first entry.
 	Cursor Cursor
 	// BootID is the boot of the newest entry within the bounds of the query that was looked at; where
-	// it changes, journalctl prints a line, even if the filter selects no entry of that boot.
+	// it changes, journalctl prints a line, even if the filter selects no entry of that boot. Zero before there is one.
 	BootID ID128
 }

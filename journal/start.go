@@ -67,6 +67,9 @@ func (rd *reading) startAtCursor() (Entry, error) {
 			// Nothing is there or later: a follower must not wait for that time to come.
 			place = Tail()
 		}
+	} else if rd.q.AfterCursor && e != nil && want.same(e.Header()) {
+		// The position to tell if nothing follows.
+		rd.last = e.Header()
 	}
 	if err := rd.r.SetMatch(rd.p.match); err != nil {
 		return nil, err

@@ -1,0 +1,336 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package journal
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func usec(seconds int) *Usec {
+	u := Usec(seconds) * 1_000_000
+	return &u
+}
+
+func cursorOf(n int) Cursor {
+	rec := entry(n, byte(1+(n-1)/5))
+	return rec.Cursor()
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		query func(q *Query)
+		want  string
+	}{
+		{"all", func(*Query) {}, "1 2 3 4 5 6 7 8 9 10 11 12"},
+		{"reverse", func(q *Query) { q.Reverse = true }, "12 11 10 9 8 7 6 5 4 3 2 1"},
+		{"last lines", func(q *Query) { q.Lines = 3 }, "10 11 12"},
+		{"more lines than entries", func(q *Query) { q.Lines = 30 }, "1 2 3 4 5 6 7 8 9 10 11 12"},
+		{"no lines", func(q *Query) { q.Lines = 0 }, ""},
+		{"first lines", func(q *Query) { q.Lines, q.FromHead = 3, true }, "1 2 3"},
+		{"first lines since", func(q *Query) { q.Lines, q.FromHead, q.Since = 3, true, usec(4) }, "4 5 6"},
+		{"reverse lines", func(q *Query) { q.Lines, q.Reverse = 3, true }, "12 11 10"},
+		{"window", func(q *Query) { q.Since, q.Until = usec(4), usec(6) }, "4 5 6"},
+		{"window backwards", func(q *Query) { q.Since, q.Until, q.Reverse = usec(4), usec(6), true }, "6 5 4"},
+		{"window after the end", func(q *Query) { q.Since = usec(99) }, ""},
+		{"last lines since", func(q *Query) { q.Lines, q.Since = 3, usec(4) }, "10 11 12"},
+		{"last lines since, fewer", func(q *Query) { q.Lines, q.Since = 3, usec(11) }, "11 12"},
+		{"last lines until", func(q *Query) { q.Lines, q.Until = 3, usec(6) }, "4 5 6"},
+		{"last lines of a window", func(q *Query) { q.Lines, q.Since, q.Until = 3, usec(5), usec(6) }, "5 6"},
+		{"cursor", func(q *Query) { q.Cursor = cursorOf(10) }, "10 11 12"},
+		{"after cursor", func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(10), true }, "11 12"},
+		{"after the last cursor", func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(12), true }, ""},
+		{"cursor backwards", func(q *Query) { q.Cursor, q.Reverse = cursorOf(3), true }, "3 2 1"},
+		{"after cursor backwards", func(q *Query) { q.Cursor, q.Reverse, q.AfterCursor = cursorOf(3), true, true }, "2 1"},
+		{"cursor with lines", func(q *Query) { q.Cursor, q.Lines = cursorOf(3), 2 }, "3 4"},
+		{"after a cursor that the filter does not select", func(q *Query) {
+			q.Cursor, q.AfterCursor, q.Filter.Units = cursorOf(3), true, []string{"a.service"}
+		}, "4 6 8 10 12"},
+		{"unit", func(q *Query) { q.Filter.Units = []string{"b.service"} }, "1 3 5 7 9 11"},
+		{"two units", func(q *Query) { q.Filter.Units = []string{"b.service", "a.service"}; q.Lines = 2 }, "11 12"},
+		{"unit pattern", func(q *Query) { q.Filter.Units = []string{"[!a]*"} }, "1 3 5 7 9 11"},
+		{"unit pattern without a match", func(q *Query) { q.Filter.Units = []string{"x*"} }, ""},
+		{"boot", func(q *Query) { q.Filter.Boot = &BootRef{Offset: -1} }, "6 7 8 9 10"},
+		{"first boot", func(q *Query) { q.Filter.Boot = &BootRef{Offset: 1} }, "1 2 3 4 5"},
+		{"this boot", func(q *Query) { q.Filter.Boot = &BootRef{} }, "11 12"},
+		{"boot by id", func(q *Query) { q.Filter.Boot = &BootRef{ID: ID128{0: 2}} }, "6 7 8 9 10"},
+		{"boot before an id", func(q *Query) { q.Filter.Boot = &BootRef{ID: ID128{0: 2}, Offset: -1} }, "1 2 3 4 5"},
+		{"boot after an id", func(q *Query) { q.Filter.Boot = &BootRef{ID: ID128{0: 2}, Offset: 1} }, "11 12"},
+		{"priority", func(q *Query) { q.Filter.Priorities = PriorityRange(0, 1) }, "1 8 9"},
+		{"grep", func(q *Query) { q.Filter.Grep = "line 1" }, "1 ~2 10 11 12"},
+		{"grep with lines", func(q *Query) { q.Filter.Grep, q.Lines = "line 1", 2 }, "11 12"},
+		{"grep with more lines", func(q *Query) { q.Filter.Grep, q.Lines = "LINE 1", 20; q.Filter.IgnoreCase = true }, "1 ~2 10 11 12"},
+		{"grep with lines backwards", func(q *Query) { q.Filter.Grep, q.Lines, q.Reverse = "line [1-9]$", 2, true }, "~3 ~2 9 8"},
+		{"exclude", func(q *Query) { q.Filter.Exclude = "line [2-9]" }, "1 ~2 10 11 12"},
+		{"level", func(q *Query) { q.Filter.MaxLevel = LevelFatal }, "1 2 ~2 8 9 10 ~3"},
+		{"matches", func(q *Query) {
+			q.Filter.Matches = []Conjunction{{{"PRIORITY", "1"}, {"PRIORITY", "2"}, {"_SYSTEMD_UNIT", "b.service"}}, {{"MESSAGE", "line 12"}}}
+		}, "1 9 12"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			local := &Local{Engine: day(12)}
+			q := NewQuery()
+			tt.query(&q)
+			var got heard
+			if err := local.Read(t.Context(), q, &got); err != nil {
+				t.Fatalf("Read = %v", err)
+			}
+			if said := strings.Join(got.said, " "); said != tt.want {
+				t.Errorf("Read said %q, want %q", said, tt.want)
+			}
+		})
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		query func(q *Query)
+		want  error
+		text  string
+	}{
+		{"since after until", func(q *Query) { q.Since, q.Until = usec(2), usec(1) }, ErrInvalidQuery, "before until"},
+		{"follow backwards", func(q *Query) { q.Follow, q.Reverse = true, true }, ErrInvalidQuery, "reverse"},
+		{"since and cursor", func(q *Query) { q.Since, q.Cursor = usec(2), cursorOf(1) }, ErrInvalidQuery, "cursor"},
+		{"bad cursor", func(q *Query) { q.Cursor = "nonsense" }, ErrBadCursor, "--show-cursor"},
+		{"bad pattern", func(q *Query) { q.Filter.Grep = "a(b" }, ErrInvalidQuery, "missing closing )"},
+		{"long pattern", func(q *Query) { q.Filter.Grep = strings.Repeat("x", MaxPatternBytes+1) }, ErrInvalidQuery, "1024"},
+		{"no such boot", func(q *Query) { q.Filter.Boot = &BootRef{Offset: -9} }, ErrNoBoot, "-9"},
+		{"no such boot id", func(q *Query) { q.Filter.Boot = &BootRef{ID: ID128{0: 77}} }, ErrNoBoot, "4d0000"},
+		{"bad field", func(q *Query) { q.Filter.Matches = []Conjunction{{{"a b", "c"}}} }, ErrInvalidQuery, "upper-case"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			q := NewQuery()
+			tt.query(&q)
+			err := (&Local{Engine: day(12)}).Read(t.Context(), q, &heard{})
+			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("Read = %v, want a %q that contains %q", err, tt.want, tt.text)
+			}
+		})
+	}
+}
+
+func TestReadTellsGaps(t *testing.T) {
+	t.Parallel()
+	corrupt := FileProblem{Path: "/j/bad.journal", Reason: GapTruncated, Err: errors.New("ends early")}
+	dropped := entry(13, 3, "MESSAGE_ID="+messageDropped, "N_DROPPED=42", "UNIT=loud.service")
+	tests := []struct {
+		name   string
+		change func(m *memory)
+		query  func(q *Query)
+		want   string
+	}{
+		{"unreadable file", func(m *memory) { m.problems = []FileProblem{corrupt} }, func(q *Query) { q.Lines = 1 }, "!truncated 0 12"},
+		{"journald's rate limit", func(m *memory) { m.records = append(m.records, dropped) }, func(q *Query) { q.Lines = 1 }, "!suppressed by journald 42 13"},
+		{"cursor vacuumed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(4), true }, "!cursor lost 5 10 11 12"},
+		{"cursor itself vacuumed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor = cursorOf(4) }, "!cursor lost 6 10 11 12"},
+		{"cursor's entry gone but nothing missed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(9), true }, "10 11 12"},
+		{"cursor of the future", func(*memory) {}, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(99), true }, "!cursor lost 0"},
+		{"cursor of another sequence", func(m *memory) {
+			for i := range m.records {
+				m.records[i].SeqnumID = ID128{0: 9}
+			}
+		}, func(q *Query) { q.Cursor = cursorOf(11) }, "!cursor lost 0 11 12"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := day(12)
+			tt.change(m)
+			q := NewQuery()
+			tt.query(&q)
+			var got heard
+			if err := (&Local{Engine: m}).Read(t.Context(), q, &got); err != nil {
+				t.Fatalf("Read = %v", err)
+			}
+			if said := strings.Join(got.said, " "); said != tt.want {
+				t.Errorf("Read said %q, want %q", said, tt.want)
+			}
+		})
+	}
+}
+
+// TestResume reads with every query that can be cut, cuts it after each entry and resumes with the cursor of the
+// last Progress or entry: together they must be what one read gives.
+func TestResume(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("stop")
+	for _, units := range [][]string{nil, {"a.service"}} {
+		for _, reverse := range []bool{false, true} {
+			q := NewQuery()
+			q.Reverse, q.Filter.Units = reverse, units
+			var whole heard
+			if err := (&Local{Engine: day(12)}).Read(t.Context(), q, &whole); err != nil {
+				t.Fatal(err)
+			}
+			for cut := 1; cut <= len(whole.said); cut++ {
+				var cursor Cursor
+				var parts heard
+				parts.entry = func(e Entry) error {
+					cursor = e.Header().Cursor()
+					if len(parts.said) == cut {
+						return stop
+					}
+					return nil
+				}
+				if err := (&Local{Engine: day(12)}).Read(t.Context(), q, &parts); !errors.Is(err, stop) {
+					t.Fatalf("Read = %v, want the sink's error", err)
+				}
+				parts.entry = nil
+				rest := q
+				rest.Cursor, rest.AfterCursor = cursor, true
+				if err := (&Local{Engine: day(12)}).Read(t.Context(), rest, &parts); err != nil {
+					t.Fatal(err)
+				}
+				if parts.last.Cursor == "" {
+					t.Errorf("after a read from %s the position is not known", cursor)
+				}
+				if got, want := strings.Join(parts.said, " "), strings.Join(whole.said, " "); got != want {
+					t.Errorf("units %v reverse %v cut after %d: %q, want %q", units, reverse, cut, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	m := day(12)
+	file := func(head, tail uint64) File {
+		return File{SeqnumID: testSequence, HeadSeqnum: head, TailSeqnum: tail}
+	}
+	m.files = []File{file(1, 12)}
+	ctx, cancel := context.WithCancel(t.Context())
+	step := 0
+	m.wait = func(r *memoryReader) Change {
+		step++
+		switch step {
+		case 1:
+			m.records = append(m.records, day(14).records[12:]...)
+			m.files = []File{file(1, 14)}
+			return ChangeAppended
+		case 2:
+			// Rotated, nothing lost: the old file is read to its end.
+			m.files = []File{file(15, 16), file(1, 14)}
+			m.records = append(m.records, day(16).records[14:]...)
+			return ChangeFiles
+		case 3:
+			// Rotated twice, and 17 to 19 vacuumed before they were read.
+			m.files = []File{file(20, 21)}
+			m.records = append(m.records, day(21).records[19:]...)
+			return ChangeFiles
+		default:
+			cancel()
+			return ChangeNone
+		}
+	}
+	q := NewQuery()
+	q.Follow, q.Lines = true, 2
+	var got heard
+	if err := (&Local{Engine: m}).Read(ctx, q, &got); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Read = %v, want %v", err, context.Canceled)
+	}
+	if said, want := strings.Join(got.said, " "), "11 12 13 14 15 16 !vacuumed 3 20 21"; said != want {
+		t.Errorf("Read said %q, want %q", said, want)
+	}
+	if !got.lastGap.Exact {
+		t.Error("the gap of an unfiltered read is not exact")
+	}
+	if want := cursorOf(21); got.last.Cursor != want || !got.last.CaughtUp {
+		t.Errorf("last progress = %+v, want caught up at %s", got.last, want)
+	}
+}
+
+func TestFollowEndsAtUntil(t *testing.T) {
+	t.Parallel()
+	m := day(12)
+	m.wait = func(*memoryReader) Change {
+		n := len(m.records)
+		m.records = append(m.records, day(n + 1).records[n:]...)
+		return ChangeAppended
+	}
+	q := NewQuery()
+	q.Follow, q.Lines, q.Until = true, 0, usec(14)
+	var got heard
+	if err := (&Local{Engine: m}).Read(t.Context(), q, &got); err != nil {
+		t.Fatalf("Read = %v", err)
+	}
+	if said, want := strings.Join(got.said, " "), "13 14"; said != want {
+		t.Errorf("Read said %q, want %q", said, want)
+	}
+}
+
+func TestBootsUnitsInvocations(t *testing.T) {
+	t.Parallel()
+	m := day(12)
+	run := ID128{0: 0xaa}
+	for i := range m.records[:4] {
+		m.records[i].Fields = append(m.records[i].Fields, Field{Name: "_SYSTEMD_INVOCATION_ID", Value: []byte(run.String())})
+	}
+	local := &Local{Engine: m}
+	boots, err := local.Boots(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Boot{{ID128{0: 1}, *usec(1), *usec(5)}, {ID128{0: 2}, *usec(6), *usec(10)}, {ID128{0: 3}, *usec(11), *usec(12)}}
+	if len(boots) != 3 || boots[0] != want[0] || boots[1] != want[1] || boots[2] != want[2] {
+		t.Errorf("Boots = %v, want %v", boots, want)
+	}
+	units, err := local.Units(t.Context(), []string{"b*", "[x]"}, false)
+	if err != nil || strings.Join(units, " ") != "b.service" {
+		t.Errorf("Units = %v, %v, want b.service", units, err)
+	}
+	runs, err := local.Invocations(t.Context(), "b.service", false)
+	if err != nil || len(runs) != 1 || runs[0] != (Invocation{run, *usec(1), *usec(3)}) {
+		t.Errorf("Invocations = %v, %v, want one of second 1 to 3", runs, err)
+	}
+}
+
+func BenchmarkFilter(b *testing.B) {
+	m := day(1000)
+	for _, bm := range []struct{ name, grep string }{{"all", ""}, {"grep", "line 9.*9"}} {
+		b.Run(bm.name, func(b *testing.B) {
+			q := NewQuery()
+			q.Filter.Grep = bm.grep
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := (&Local{Engine: m}).Read(b.Context(), q, discard{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "entries/s")
+		})
+	}
+}
+
+type discard struct{}
+
+func (discard) Entry(Entry) error       { return nil }
+func (discard) Gap(Gap) error           { return nil }
+func (discard) Progress(Progress) error { return nil }
+
+func TestBootRefString(t *testing.T) {
+	t.Parallel()
+	for want, ref := range map[string]BootRef{
+		"-1":                                  {Offset: -1},
+		strings.Repeat("0", 31) + "1":         {ID: testSequence},
+		strings.Repeat("0", 31) + "1" + "+2":  {ID: testSequence, Offset: 2},
+		strings.Repeat("0", 31) + "1" + "-12": {ID: testSequence, Offset: -12},
+		strconv.Itoa(0):                       {},
+	} {
+		if got := ref.String(); got != want {
+			t.Errorf("%+v.String() = %q, want %q", ref, got, want)
+		}
+	}
+}
