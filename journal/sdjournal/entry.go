@@ -1,0 +1,217 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && cgo
+
+package sdjournal
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/noded/noded/journal"
+)
+
+const (
+	// maxEntryBytes and maxEntryFields bound what is kept of one entry.
+	maxEntryBytes  = 1 << 30
+	maxEntryFields = 1 << 20
+	// maxNames bounds the number of field names that are remembered.
+	maxNames = 4096
+	// keepBytes is the size of the buffer that is kept after a larger entry.
+	keepBytes = 256 << 10
+)
+
+// entry is the reader's current entry. Its buffers are used again for the next one.
+type entry struct {
+	r      *reader
+	header journal.Header
+
+	loaded bool
+	buf    []byte
+	ends   []uint64
+	fields []journal.Field
+	lookup []byte
+}
+
+// forget makes the entry ready for the next place.
+func (e *entry) forget() {
+	e.loaded = false
+	e.fields = e.fields[:0]
+	if cap(e.buf) > keepBytes {
+		e.buf = nil
+	}
+	if cap(e.lookup) > keepBytes {
+		e.lookup = nil
+	}
+}
+
+// Header implements journal.Entry.
+func (e *entry) Header() journal.Header { return e.header }
+
+// Lookup implements journal.Entry.
+func (e *entry) Lookup(name string) (journal.Field, error) {
+	if e.r.h == nil {
+		return journal.Field{}, errClosed
+	}
+	if e.loaded {
+		for i := range e.fields {
+			if e.fields[i].Name == name {
+				return e.fields[i], nil
+			}
+		}
+		return journal.Field{}, journal.ErrNoField
+	}
+	if !journal.ValidFieldName(name) || len(name) >= 2 && name[:2] == "__" {
+		return journal.Field{}, journal.ErrNoField
+	}
+	for {
+		room := e.lookup[:cap(e.lookup)]
+		size, err := e.r.h.field(name, room)
+		switch {
+		case err == nil && size > len(name):
+			return journal.Field{Name: name, Value: room[len(name)+1 : size : size]}, nil
+		case err == nil, errors.Is(err, syscall.ENOENT):
+			return journal.Field{}, journal.ErrNoField
+		case errors.Is(err, errnoNoRoom) && size > len(room):
+			e.lookup = make([]byte, grown(size))
+		default:
+			return journal.Field{}, e.unreadable(err)
+		}
+	}
+}
+
+// AppendFields implements journal.Entry.
+func (e *entry) AppendFields(dst []journal.Field, mask journal.Mask) ([]journal.Field, error) {
+	if e.r.h == nil {
+		return dst, errClosed
+	}
+	if mask != nil && len(mask) == 0 {
+		return dst, nil
+	}
+	if err := e.load(); err != nil {
+		return dst, err
+	}
+	if mask == nil {
+		return append(dst, e.fields...), nil
+	}
+	for i := range e.fields {
+		if mask.Has(e.fields[i].Name) {
+			dst = append(dst, e.fields[i])
+		}
+	}
+	return dst, nil
+}
+
+// load copies all fields of the entry by one call of the shim.
+func (e *entry) load() error {
+	if e.loaded {
+		return nil
+	}
+	var items int
+	for {
+		var size int
+		var err error
+		size, items, err = e.r.h.fields(e.buf[:cap(e.buf)], e.ends)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errnoNoRoom) || items > maxEntryFields {
+			return e.unreadable(err)
+		}
+		if size > cap(e.buf) {
+			e.buf = make([]byte, grown(size))
+		}
+		if items > len(e.ends) {
+			e.ends = make([]uint64, grown(items))
+		}
+	}
+	if items == 0 {
+		// No writer makes an entry without fields: the data is gone or damaged.
+		return e.unreadable(syscall.EBADMSG)
+	}
+	e.fields = e.fields[:0]
+	begin := uint64(0)
+	for _, end := range e.ends[:items] {
+		item := e.buf[:cap(e.buf)][begin:end:end]
+		begin = end
+		equals := bytes.IndexByte(item, '=')
+		if equals < 0 {
+			continue
+		}
+		e.fields = append(e.fields, journal.Field{Name: e.r.intern(item[:equals]), Value: item[equals+1:]})
+	}
+	e.loaded = true
+	return nil
+}
+
+// unreadable says which entry's fields cannot be read.
+func (e *entry) unreadable(err error) error {
+	return fmt.Errorf("read journal entry %s: %w", e.header.Cursor(), err)
+}
+
+// grown is the size of a buffer for need items with room for the next ones.
+func grown(need int) int { return need + need/2 + 64 }
+
+func (r *reader) intern(name []byte) string {
+	if s, ok := r.names[string(name)]; ok {
+		return s
+	}
+	s := string(name)
+	if len(r.names) < maxNames {
+		r.names[s] = s
+	}
+	return s
+}
+
+// parseCursor reads a cursor as libsystemd prints it, without allocating.
+func parseCursor(text []byte) (journal.Header, bool) {
+	var h journal.Header
+	ok := true
+	id := func(key byte) (id journal.ID128) {
+		if len(text) < 34 || text[0] != key || text[1] != '=' {
+			ok = false
+			return id
+		}
+		if _, err := hex.Decode(id[:], text[2:34]); err != nil {
+			ok = false
+		}
+		text = bytes.TrimPrefix(text[34:], []byte{';'})
+		return id
+	}
+	number := func(key byte) (n uint64) {
+		if len(text) < 3 || text[0] != key || text[1] != '=' {
+			ok = false
+			return 0
+		}
+		text = text[2:]
+		for len(text) > 0 && text[0] != ';' {
+			digit := text[0]
+			switch {
+			case digit >= '0' && digit <= '9':
+				digit -= '0'
+			case digit >= 'a' && digit <= 'f':
+				digit -= 'a' - 10
+			default:
+				ok = false
+			}
+			if n>>60 != 0 {
+				ok = false
+			}
+			n = n<<4 | uint64(digit&15)
+			text = text[1:]
+		}
+		text = bytes.TrimPrefix(text, []byte{';'})
+		return n
+	}
+	h.SeqnumID = id('s')
+	h.Seqnum = number('i')
+	h.BootID = id('b')
+	h.Monotonic = journal.Usec(number('m'))
+	h.Realtime = journal.Usec(number('t'))
+	h.XorHash = number('x')
+	return h, ok && len(text) == 0
+}

@@ -1,0 +1,291 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && cgo
+
+package sdjournal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
+	"time"
+
+	"github.com/noded/noded/journal"
+)
+
+const (
+	// maxReopens is how often one call opens the journal anew before it gives up.
+	maxReopens = 3
+	// maxStep is how far one call of libsystemd goes.
+	maxStep = 1 << 20
+)
+
+// reader implements journal.Reader. It belongs to one goroutine at a time.
+type reader struct {
+	origin *origin
+	h      *handle // nil after Close
+	match  journal.Match
+	// never: no entry can satisfy match.
+	never bool
+
+	// place is where the reader stands. synced tells whether libsystemd stands there too.
+	place  place
+	synced bool
+
+	entry    entry
+	names    map[string]string // interned field names
+	lastMove time.Time
+
+	watch watcher
+	tails tails
+}
+
+var errClosed = fmt.Errorf("journal reader: %w", fs.ErrClosed)
+
+// open opens the source for the first time.
+func (r *reader) open() error {
+	h, err := r.origin.open(true)
+	if err != nil {
+		return err
+	}
+	r.h = h
+	r.place = place{kind: placeHead}
+	return nil
+}
+
+// reopen opens the source anew; the reader stays where it is.
+func (r *reader) reopen() error {
+	h, err := r.origin.open(false)
+	if err != nil {
+		return err
+	}
+	if err := h.setMatch(r.match); err != nil {
+		return errors.Join(err, h.close())
+	}
+	old := r.h
+	r.h = h
+	r.synced = false
+	r.entry.forget()
+	r.watch.stop()
+	r.tails.close()
+	if err := old.close(); err != nil {
+		return fmt.Errorf("close journal: %w", err)
+	}
+	return nil
+}
+
+// Close implements journal.Reader. Closing again does nothing.
+func (r *reader) Close() error {
+	if r.h == nil {
+		return nil
+	}
+	r.watch.stop()
+	r.tails.close()
+	r.entry.forget()
+	err := r.h.close()
+	r.h = nil
+	if err != nil {
+		return fmt.Errorf("close journal: %w", err)
+	}
+	return nil
+}
+
+// SetMatch implements journal.Reader.
+func (r *reader) SetMatch(m journal.Match) error {
+	if r.h == nil {
+		return errClosed
+	}
+	never := false
+	for _, group := range m {
+		if len(group) == 0 {
+			never = true
+		}
+		for _, conjunction := range group {
+			for _, term := range conjunction {
+				if !journal.ValidFieldName(term.Field) {
+					return &journal.QueryError{Field: "match", Value: term.String(), Reason: "field names are upper-case letters, digits and underscores"}
+				}
+			}
+		}
+	}
+	r.never = never
+	r.match = m
+	r.place, r.synced = place{kind: placeHead}, false
+	r.entry.forget()
+	if never {
+		m = nil
+	}
+	return r.h.setMatch(m)
+}
+
+// Next implements journal.Reader.
+func (r *reader) Next() (journal.Entry, error) {
+	e, _, err := r.step(1)
+	return e, err
+}
+
+// Previous implements journal.Reader.
+func (r *reader) Previous() (journal.Entry, error) {
+	e, _, err := r.step(-1)
+	return e, err
+}
+
+// Skip implements journal.Reader.
+func (r *reader) Skip(n int64) (journal.Entry, int64, error) {
+	if n == 0 {
+		if r.h == nil {
+			return nil, 0, errClosed
+		}
+		if r.place.kind != placeEntry {
+			return nil, 0, io.EOF
+		}
+		return &r.entry, 0, nil
+	}
+	var total int64
+	for total != n {
+		want := max(min(n-total, maxStep), -maxStep)
+		_, made, err := r.step(want)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, total, err
+		}
+		total += made
+		if made != want {
+			break
+		}
+	}
+	if total == 0 {
+		return nil, 0, io.EOF
+	}
+	return &r.entry, total, nil
+}
+
+// step goes n entries forward or backward and returns how many steps it made, with the sign of n.
+// When libsystemd fails because a file was vacuumed or damaged under it, the journal is opened anew.
+func (r *reader) step(n int64) (journal.Entry, int64, error) {
+	if r.h == nil {
+		return nil, 0, errClosed
+	}
+	if r.never {
+		return nil, 0, io.EOF
+	}
+	for attempt := 0; ; attempt++ {
+		made, err := r.advance(n)
+		if err == nil {
+			if made == 0 {
+				return nil, 0, io.EOF
+			}
+			r.lastMove = time.Now()
+			if n < 0 {
+				made = -made
+			}
+			return &r.entry, made, nil
+		}
+		if !fileLost(err) || attempt == maxReopens {
+			return nil, 0, fmt.Errorf("read journal: %w", err)
+		}
+		if err := r.reopen(); err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// fileLost reports whether the error is one that damage of a file gives, or its removal.
+func fileLost(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.EBADMSG, syscall.ESTALE, syscall.EIO, syscall.ENODATA, syscall.EADDRNOTAVAIL, syscall.ENOENT, syscall.EIDRM, syscall.EPROTO:
+		return true
+	}
+	return false
+}
+
+// move lets libsystemd go n entries and takes over the place if it reached one.
+func (r *reader) move(n int64) (int64, error) {
+	made, err := r.h.move(n)
+	if err != nil {
+		return 0, err
+	}
+	if made == 0 {
+		return 0, nil
+	}
+	header, ok := parseCursor(r.h.cursor[:bytes.IndexByte(r.h.cursor[:], 0)])
+	if !ok {
+		return 0, fmt.Errorf("libsystemd gave the cursor %q", r.h.cursor[:])
+	}
+	r.entry.forget()
+	r.entry.header = header
+	r.place = place{kind: placeEntry}
+	r.synced = true
+	return made, nil
+}
+
+// FieldNames implements journal.Reader.
+func (r *reader) FieldNames() ([]string, error) {
+	if r.h == nil {
+		return nil, errClosed
+	}
+	names, err := r.h.fieldNames()
+	if err != nil {
+		return names, fmt.Errorf("list field names: %w", err)
+	}
+	return names, nil
+}
+
+// FieldValues implements journal.Reader.
+func (r *reader) FieldValues(name string, yield func(value []byte) bool) error {
+	if r.h == nil {
+		return errClosed
+	}
+	if !journal.ValidFieldName(name) {
+		return &journal.QueryError{Field: "field", Value: name, Reason: "field names are upper-case letters, digits and underscores"}
+	}
+	if len(name) >= 2 && name[:2] == "__" {
+		return nil // address fields are no fields of files
+	}
+	if err := r.h.queryUnique(name); err != nil {
+		return fmt.Errorf("list values of %s: %w", name, err)
+	}
+	var buf []byte
+	for {
+		item, err := r.h.nextUnique(buf)
+		if err != nil {
+			return fmt.Errorf("list values of %s: %w", name, err)
+		}
+		if item == nil {
+			return nil
+		}
+		buf = item[:0]
+		if len(item) <= len(name) {
+			continue
+		}
+		if !yield(item[len(name)+1:]) {
+			return nil
+		}
+	}
+}
+
+// Files implements journal.Reader.
+func (r *reader) Files() ([]journal.File, error) {
+	if r.h == nil {
+		return nil, errClosed
+	}
+	headers, _ := r.origin.inspect()
+	files := make([]journal.File, len(headers))
+	for i := range headers {
+		files[i] = headers[i].File()
+	}
+	return files, nil
+}
+
+// Problems implements journal.Reader: the files and directories that cannot be opened now.
+func (r *reader) Problems() []journal.FileProblem {
+	_, problems := r.origin.inspect()
+	return problems
+}
