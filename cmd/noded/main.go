@@ -1,0 +1,24 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command noded serves the systemd journal of a node.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/noded/noded/daemon/cli"
+)
+
+// version is set by the linker.
+var version string
+
+func main() {
+	ctx, restore := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, restore)
+	os.Exit(cli.Main(ctx, os.Args[1:], os.Stdout, os.Stderr, cli.Options{Version: version}))
+}

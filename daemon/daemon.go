@@ -1,0 +1,205 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/noded/noded/daemon/audit"
+	"github.com/noded/noded/daemon/authz"
+	"github.com/noded/noded/daemon/config"
+	"github.com/noded/noded/daemon/limit"
+	"github.com/noded/noded/daemon/notify"
+	"github.com/noded/noded/daemon/peercred"
+	"github.com/noded/noded/daemon/service"
+	"github.com/noded/noded/daemon/socket"
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/catalog"
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+)
+
+const (
+	// connectionTimeout bounds the time from accept to the first frame.
+	connectionTimeout = 10 * time.Second
+	// maxConcurrentStreams bounds the calls of one connection.
+	maxConcurrentStreams = 100
+	// maxHeaderBytes bounds the metadata of a call.
+	maxHeaderBytes = 16 << 10
+	// minPing is how often a client may ping.
+	minPing = 10 * time.Second
+)
+
+// Options are what a daemon is made of.
+type Options struct {
+	// Loaded is the configuration.
+	Loaded *config.Loaded
+	// Reload reads the configuration again. nil: SIGHUP changes nothing.
+	Reload func() (*config.Loaded, error)
+	// Hangup asks for a reload. nil: never.
+	Hangup <-chan os.Signal
+	Logger *slog.Logger
+	// Level is the level of Logger; a reload sets it. nil: it is not set.
+	Level   *slog.LevelVar
+	Version string
+	// Notifier may be nil.
+	Notifier *notify.Notifier
+	// Listeners are sockets to serve on. None: one is made as the configuration says.
+	Listeners []*socket.Listener
+	// Journal replaces the journal that the configuration names. nil: it does not.
+	Journal service.Journal
+	// Root is the root directory for facts about the machine; empty for "/".
+	Root string
+}
+
+// Daemon is noded, ready to serve.
+type Daemon struct {
+	options    Options
+	log        *slog.Logger
+	notifier   *notify.Notifier
+	location   string
+	limits     atomic.Pointer[config.Limits]
+	loaded     *config.Loaded // owned by the goroutine of Serve
+	authorizer *authz.Authorizer
+	calls      *limit.Calls
+	server     *grpc.Server
+	health     *health.Server
+}
+
+// New builds a daemon. It opens nothing yet.
+func New(o Options) (*Daemon, error) {
+	cfg := &o.Loaded.Config
+	d := &Daemon{options: o, log: o.Logger, notifier: o.Notifier, loaded: o.Loaded}
+	if d.notifier == nil {
+		d.notifier = notify.New(func(string) error { return nil }, 0, o.Logger)
+	}
+	d.limits.Store(&cfg.Limits)
+	if o.Root == "" {
+		o.Root = "/"
+	}
+
+	source, engine, err := openJournal(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d.location = cfg.Journal.Directory
+	if d.location == "" {
+		d.location = "/var/log/journal"
+	}
+	host := service.ReadHost(o.Root, cfg.Node.Name)
+	var reader service.Journal = source
+	if cfg.Journal.Directory == "" {
+		source.CurrentBoot = host.BootID
+	}
+	if o.Journal != nil {
+		reader = o.Journal
+	}
+
+	readers, err := authz.LookupGroup(cfg.Server.ReaderGroup)
+	if err != nil {
+		return nil, err
+	}
+	d.warnNoReaders(readers)
+	d.authorizer = authz.New(uint32(os.Geteuid()), readers)
+	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: isJournalCall, Logger: o.Logger})
+	log := audit.New(o.Logger, audit.Config{Role: func(p *peercred.Peer) string { return authz.RoleName(d.authorizer.Role(p)) }})
+	d.server = grpc.NewServer(
+		grpc.Creds(peercred.New(d.connectionLimits)),
+		grpc.StatsHandler(log),
+		grpc.ChainUnaryInterceptor(log.Unary, d.authorizer.Unary, d.calls.Unary),
+		grpc.ChainStreamInterceptor(log.Stream, d.authorizer.Stream, d.calls.Stream),
+		grpc.MaxRecvMsgSize(cfg.Limits.MaxRequestBytes),
+		grpc.MaxConcurrentStreams(maxConcurrentStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.SharedWriteBuffer(true),
+		grpc.WaitForHandlers(true),
+	)
+	nodedv1.RegisterJournalServiceServer(d.server, service.NewJournal(service.JournalConfig{
+		Node:     host.Name,
+		Journal:  reader,
+		Catalog:  openCatalog(o.Logger),
+		Language: os.Getenv("LANG"),
+		Limits:   d.recordLimits,
+	}))
+	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
+		Host:        host,
+		Version:     o.Version,
+		Started:     time.Now(),
+		Journal:     reader,
+		Engine:      engine,
+		Location:    d.location,
+		OpenStreams: d.calls.Open,
+	}))
+	d.health = health.NewServer()
+	healthpb.RegisterHealthServer(d.server, d.health)
+	if cfg.Server.Reflection {
+		reflection.Register(d.server)
+	}
+	services := d.server.GetServiceInfo()
+	if err := d.authorizer.Bind(services); err != nil {
+		return nil, fmt.Errorf("authorisation: %w", err)
+	}
+	for name := range services {
+		d.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	}
+	return d, nil
+}
+
+// isJournalCall selects the calls that read the journal: those are counted.
+func isJournalCall(method string) bool {
+	return strings.HasPrefix(method, "/"+nodedv1.JournalService_ServiceDesc.ServiceName+"/")
+}
+
+func (d *Daemon) callLimits() limit.Limits {
+	l := d.limits.Load()
+	return limit.Limits{Total: l.MaxStreams, PerUser: l.MaxStreamsPerUser, SendTimeout: l.SendTimeout}
+}
+
+func (d *Daemon) connectionLimits() peercred.Limits {
+	l := d.limits.Load()
+	return peercred.Limits{Total: l.MaxConnections, PerUser: l.MaxConnectionsPerUser}
+}
+
+func (d *Daemon) recordLimits() service.Limits {
+	l := d.limits.Load()
+	return service.Limits{MaxRecordBytes: l.MaxRecordBytes, MaxBatchBytes: l.MaxBatchBytes, MaxPatternBytes: l.MaxPatternBytes}
+}
+
+func (d *Daemon) warnNoReaders(g authz.Group) {
+	if g.Name != "" && !g.Exists {
+		d.log.Warn("the reader group does not exist; only root and the user that noded runs as can read", "group", g.Name)
+	}
+}
+
+// openCatalog opens the message catalog of this machine. Without it records have no explanations.
+func openCatalog(logger *slog.Logger) service.Catalog {
+	c, err := catalog.Open(catalog.DefaultPath)
+	if err != nil {
+		logger.Warn("there are no catalog texts", "path", catalog.DefaultPath, "err", err)
+		return nil
+	}
+	return c
+}
+
+// openJournal returns the journal that the configuration names and the name of its engine.
+func openJournal(cfg *config.Config) (*journal.Local, string, error) {
+	engine, err := newEngine(cfg.Journal.Engine)
+	if err != nil {
+		return nil, "", err
+	}
+	local := &journal.Local{Engine: engine, Source: journal.Source{Directory: cfg.Journal.Directory}}
+	return local, engine.Name(), nil
+}

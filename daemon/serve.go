@@ -1,0 +1,116 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/noded/noded/daemon/socket"
+)
+
+// Run builds a daemon and serves until ctx ends.
+func Run(ctx context.Context, o Options) error {
+	d, err := New(o)
+	if err != nil {
+		return err
+	}
+	return d.Serve(ctx)
+}
+
+// Serve serves until ctx ends, which is an orderly stop and gives nil, or until a listener
+// breaks. It is called once.
+func (d *Daemon) Serve(ctx context.Context) error {
+	listeners := d.options.Listeners
+	if len(listeners) == 0 {
+		server := &d.loaded.Config.Server
+		l, err := socket.Listen(socket.Config{Path: server.Socket, Mode: server.SocketMode, Group: server.SocketGroup}, d.log)
+		if err != nil {
+			return err
+		}
+		listeners = []*socket.Listener{l}
+	}
+
+	var running sync.WaitGroup
+	broken := make(chan error, len(listeners))
+	addresses := make([]string, len(listeners))
+	for i, l := range listeners {
+		addresses[i] = l.Addr().String()
+		running.Go(func() {
+			if err := d.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				broken <- fmt.Errorf("serve on %s: %w", l.Addr(), err)
+			}
+		})
+	}
+	watchdogCtx, stopWatchdog := context.WithCancel(ctx)
+	defer stopWatchdog()
+	if d.notifier.Watched() {
+		self, err := newSelfCheck(d.server, &running)
+		if err != nil {
+			d.stop()
+			running.Wait()
+			return err
+		}
+		running.Go(func() {
+			d.notifier.RunWatchdog(watchdogCtx, self.check)
+			self.close()
+		})
+	}
+	status := fmt.Sprintf("serving %s from %s", strings.Join(addresses, ", "), d.location)
+	d.log.Info("serving", "sockets", addresses, "journal", d.location, "version", d.options.Version)
+	d.notifier.Ready(status)
+	err := d.loop(ctx, broken, status)
+
+	d.notifier.Stopping()
+	d.log.Info("stopping", "open_streams", d.calls.Open())
+	stopWatchdog()
+	d.stop()
+	running.Wait()
+	d.log.Info("stopped")
+	return err
+}
+
+// loop waits for what happens while noded serves.
+func (d *Daemon) loop(ctx context.Context, broken <-chan error, status string) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-broken:
+			return err
+		case <-d.options.Hangup:
+			d.notifier.Reloading()
+			d.reload()
+			d.notifier.Ready(status)
+		}
+	}
+}
+
+// stop ends all calls and returns when they have ended. First no new ones are taken, then those that run are told;
+// clients that do not let go within limits.drain_timeout lose their connection.
+func (d *Daemon) stop() {
+	d.health.Shutdown()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		d.server.GracefulStop()
+	}()
+	d.calls.Stop()
+	timer := time.NewTimer(d.limits.Load().DrainTimeout)
+	defer timer.Stop()
+	select {
+	case <-drained:
+	case <-timer.C:
+		d.log.Warn("closing connections of clients that do not let go", "open_streams", d.calls.Open())
+		d.server.Stop()
+		<-drained
+	}
+	d.calls.Wait()
+}
