@@ -156,7 +156,7 @@ func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServi
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			if r.request.Query.Follow {
+			if r.request.Query.Follow && r.request.Query.Until == nil {
 				return &brokenError{cause: status.Error(codes.Unavailable, "noded ended the stream")}
 			}
 			return nil

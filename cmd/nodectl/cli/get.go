@@ -1,0 +1,58 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/noded/noded/journal"
+)
+
+// getFlags are the options of nodectl get and what is beneath it.
+type getFlags struct {
+	directory, root string
+	files           []string
+	engine          string
+	format          string
+	utc             bool
+}
+
+func newGetCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "get",
+		Short: "List units or boots",
+		Long:  "List what the journal of a node holds: its units or its boots.",
+		Args:  unknownCommand,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newGetUnitsCommand(g), newGetBootsCommand(g))
+	return cmd
+}
+
+func (f *getFlags) define(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	listFlag(cmd, &f.format, listFormats())
+	flags.StringVarP(&f.directory, "directory", "D", "", "read the journal files in `DIR`, with no daemon")
+	flags.StringArrayVarP(&f.files, "file", "i", nil, "read the journal file `PATH` (a pattern; may be repeated)")
+	flags.StringVar(&f.root, "root", "", "read the journals of the system below `DIR`")
+	flags.StringVar(&f.engine, "engine", "auto", "read files with this `ENGINE`: auto, native or libsystemd")
+	complete(cmd, "engine", "auto", "native", "libsystemd")
+	cmd.MarkFlagsMutuallyExclusive("directory", "file", "root")
+}
+
+// open opens the files that the options name, or noded.
+func (f *getFlags) open(g *globals) (backend, error) {
+	if err := checkFormat(f.format, listFormats()); err != nil {
+		return nil, err
+	}
+	if _, err := parseEngine(f.engine); err != nil {
+		return nil, err
+	}
+	var source *journal.Source
+	if f.directory != "" || f.root != "" || len(f.files) > 0 {
+		source = &journal.Source{Directory: f.directory, Root: f.root, Files: f.files}
+	}
+	return g.openBackend(source, f.engine)
+}

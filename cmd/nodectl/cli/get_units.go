@@ -1,0 +1,72 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/noded/noded/journal/unitname"
+)
+
+// unitItem is a unit in JSON and YAML.
+type unitItem struct {
+	Name string `json:"name"`
+}
+
+func newGetUnitsCommand(g *globals) *cobra.Command {
+	f := &getFlags{}
+	var user bool
+	cmd := &cobra.Command{
+		Use:     "units [PATTERN]...",
+		Aliases: []string{"unit"},
+		Short:   "List the units that have logged",
+		Example: "  nodectl get units\n  nodectl get units 'kube*' -o name",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var patterns []string
+			for _, arg := range args {
+				pattern, err := unitname.Mangle(arg, true)
+				if err != nil {
+					return err
+				}
+				patterns = append(patterns, pattern)
+			}
+			b, err := f.open(g)
+			if err != nil {
+				return err
+			}
+			defer b.Close()
+			names, err := b.Units(cmd.Context(), patterns, user)
+			if err != nil {
+				return err
+			}
+			return printUnits(g, f.format, names)
+		},
+	}
+	f.define(cmd)
+	cmd.Flags().BoolVar(&user, "user", false, "list units of user managers")
+	return cmd
+}
+
+func printUnits(g *globals, format string, names []string) error {
+	switch format {
+	case "json", "yaml":
+		items := make([]unitItem, len(names))
+		for i, name := range names {
+			items[i].Name = name
+		}
+		return printValue(g.Out, format, items)
+	case "name":
+		if len(names) == 0 {
+			return nil
+		}
+		return printLines(g.Out, strings.Split(visible(strings.Join(names, "\t")), "\t"))
+	}
+	rows := make([][]string, len(names))
+	for i, name := range names {
+		rows[i] = []string{visible(name)}
+	}
+	return writeTable(g.Out, tableStyle{separator: "   "}, []string{"NAME"}, rows)
+}

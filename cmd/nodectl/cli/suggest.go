@@ -1,0 +1,118 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/noded/noded/journal/unitname"
+)
+
+// maxSuggestions is how many near names a hint lists.
+const maxSuggestions = 5
+
+// suggestUnits says on stderr which of the units that were asked for never logged, and what is near them.
+// It is only a hint: an error leaves it out.
+func (c *journalCommand) suggestUnits(ctx context.Context) {
+	for _, kind := range []struct {
+		asked []string
+		user  bool
+	}{{c.query.Filter.Units, false}, {c.query.Filter.UserUnits, true}} {
+		if len(kind.asked) == 0 {
+			continue
+		}
+		known, err := c.backend.Units(ctx, nil, kind.user)
+		if err != nil {
+			return
+		}
+		for _, unit := range kind.asked {
+			if line := unknownUnit(unit, known); line != "" {
+				fmt.Fprintln(c.Err, line)
+			}
+		}
+	}
+}
+
+// unknownUnit returns the hint for a unit; empty if it is known.
+func unknownUnit(unit string, known []string) string {
+	if unitname.IsGlob(unit) {
+		if slices.ContainsFunc(known, func(name string) bool { return unitname.Match(unit, name) }) {
+			return ""
+		}
+		return "no unit matches " + visible(unit)
+	}
+	if slices.Contains(known, unit) {
+		return ""
+	}
+	line := "no entries for unit " + visible(unit)
+	if near := nearNames(unit, known); len(near) > 0 {
+		line += "; similar: " + visible(strings.Join(near, ", "))
+	}
+	return line
+}
+
+// nearNames returns the names that are like a unit's: few edits away, or the one part of the other.
+func nearNames(unit string, known []string) []string {
+	stem := stemOf(unit)
+	type candidate struct {
+		name     string
+		distance int
+	}
+	var near []candidate
+	for _, name := range known {
+		other := stemOf(name)
+		distance := editDistance(stem, other)
+		switch {
+		case distance <= max(1, min(len(stem), len(other))/3):
+		case len(stem) >= 3 && strings.Contains(other, stem), len(other) >= 3 && strings.Contains(stem, other):
+			distance += len(stem)
+		default:
+			continue
+		}
+		near = append(near, candidate{name, distance})
+	}
+	slices.SortStableFunc(near, func(a, b candidate) int { return a.distance - b.distance })
+	var names []string
+	for _, c := range near[:min(len(near), maxSuggestions)] {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// stemOf cuts the suffix off a unit's name.
+func stemOf(unit string) string {
+	if dot := strings.LastIndexByte(unit, '.'); dot > 0 {
+		return unit[:dot]
+	}
+	return unit
+}
+
+// editDistance is the number of bytes to insert, delete, replace or swap with their neighbour to make b of a
+// (optimal string alignment).
+func editDistance(a, b string) int {
+	var beforeLast []int
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], beforeLast[j-2]+1)
+			}
+		}
+		beforeLast, last = last, row
+	}
+	return last[len(b)]
+}

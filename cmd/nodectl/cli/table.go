@@ -1,0 +1,56 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"io"
+	"strings"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// tableStyle says how a table looks.
+type tableStyle struct {
+	// rightFirst aligns the first column to the right.
+	rightFirst bool
+	// separator stands between columns.
+	separator string
+}
+
+// writeTable writes rows beneath a header, which may be nil, with columns as wide as their widest cell. The
+// last column is not padded.
+func writeTable(w io.Writer, style tableStyle, header []string, rows [][]string) error {
+	all := rows
+	if header != nil {
+		all = append([][]string{header}, rows...)
+	}
+	var widths []int
+	for _, row := range all {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], runewidth.StringWidth(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range all {
+		for i, cell := range row {
+			padding := strings.Repeat(" ", widths[i]-runewidth.StringWidth(cell))
+			switch {
+			case i == 0 && style.rightFirst:
+				cell = padding + cell
+			case i < len(row)-1:
+				cell += padding
+			}
+			if i > 0 {
+				b.WriteString(style.separator)
+			}
+			b.WriteString(cell)
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
