@@ -84,7 +84,11 @@ func (r *memoryReader) Previous() (Entry, error) {
 	i := r.at - 1
 	if r.seek != nil {
 		i = len(r.m.records) - 1
-		for i >= 0 && r.seek.side(r.m.records[i].Header) > 0 {
+		for i >= 0 {
+			// Only the entry of a cursor lies on a position; all others lie before or after it.
+			if side := r.seek.side(r.m.records[i].Header); side < 0 || side == 0 && r.seek.Kind == PositionCursor {
+				break
+			}
 			i--
 		}
 	}

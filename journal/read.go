@@ -170,13 +170,14 @@ func (rd *reading) look(e Entry) (done bool, err error) {
 		}
 		return false, nil
 	}
-	if err := rd.tellDropped(e); err != nil {
-		return false, err
-	}
 	if err := rd.sink.Entry(e); err != nil {
 		return false, err
 	}
 	rd.shown++
+	// After the sink has had the entry its fields are decoded, and a look at one more costs nothing.
+	if err := rd.tellDropped(e); err != nil {
+		return false, err
+	}
 	return rd.q.Lines >= 0 && !rd.q.Follow && rd.shown >= rd.q.Lines, nil
 }
 

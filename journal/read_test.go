@@ -132,7 +132,7 @@ func TestReadTellsGaps(t *testing.T) {
 		want   string
 	}{
 		{"unreadable file", func(m *memory) { m.problems = []FileProblem{corrupt} }, func(q *Query) { q.Lines = 1 }, "!truncated 0 12"},
-		{"journald's rate limit", func(m *memory) { m.records = append(m.records, dropped) }, func(q *Query) { q.Lines = 1 }, "!suppressed by journald 42 13"},
+		{"journald's rate limit", func(m *memory) { m.records = append(m.records, dropped) }, func(q *Query) { q.Lines = 1 }, "13 !suppressed by journald 42"},
 		{"cursor vacuumed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(4), true }, "!cursor lost 5 10 11 12"},
 		{"cursor itself vacuumed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor = cursorOf(4) }, "!cursor lost 6 10 11 12"},
 		{"cursor's entry gone but nothing missed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(9), true }, "10 11 12"},

@@ -6,6 +6,7 @@ package journal
 import (
 	"errors"
 	"io"
+	"math"
 )
 
 // start moves the reader to the first entry that the query has to look at and returns it, or io.EOF.
@@ -36,10 +37,10 @@ func (rd *reading) seek(p Position, step func() (Entry, error)) (Entry, error) {
 	return step()
 }
 
-// end is where the query ends in time.
+// end is where the query ends in time: Until is inclusive, and a position lies before the entries of its time.
 func (rd *reading) end() Position {
-	if rd.q.Until != nil {
-		return AtRealtime(*rd.q.Until)
+	if rd.q.Until != nil && *rd.q.Until < math.MaxUint64 {
+		return AtRealtime(*rd.q.Until + 1)
 	}
 	return Tail()
 }
