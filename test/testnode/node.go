@@ -244,6 +244,10 @@ func (n *Node) CopyIn(ctx context.Context, from, to string, mode os.FileMode) er
 	return n.WriteFile(ctx, to, f, mode)
 }
 
+// Path returns the path by which this machine reaches a file of the node; a socket can be connected to by it. A
+// symbolic link in it that is absolute leads out of the node.
+func (n *Node) Path(path string) string { return fmt.Sprintf("/proc/%d/root%s", n.pid, path) }
+
 // Shutdown powers the node off, or kills it when that takes too long, and removes what it used.
 func (n *Node) Shutdown() error {
 	if n.pid != 0 {

@@ -1,0 +1,134 @@
+# Copyright The noded Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Everything that is done with this repository; "make help" lists it. CI calls .ci/run, which calls this.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := build
+
+VERSION ?= $(shell tools/version.sh)
+# Time stamps in what is built: that of the last commit.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+export SOURCE_DATE_EPOCH
+
+BINDIR ?= bin
+GOARCH ?= $(shell go env GOHOSTARCH)
+HOSTARCH := $(shell go env GOHOSTARCH)
+LDFLAGS := -s -w -X main.version=$(VERSION) -linkmode=external -extldflags=-Wl,-z,relro,-z,now
+PACKAGES ?= ./...
+FUZZTIME ?= 10s
+BENCH ?= .
+TESTFLAGS ?=
+
+GO_LINT := go tool -modfile=tools/lint/go.mod golangci-lint
+GO_BUF := go tool -modfile=tools/buf/go.mod buf
+SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/fuzz.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
+SHELL_SNIPPETS := $(wildcard packaging/deb/p* packaging/rpm/p*)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+.PHONY: build
+build: ## Build bin/noded and bin/nodectl (VERSION=)
+	@test/deps.sh build
+	@$(MAKE) --no-print-directory binaries
+
+# The programs for GOARCH in BINDIR. libsystemd is loaded at run time: to compile, its headers are enough, also for
+# another architecture.
+.PHONY: binaries
+binaries: export CGO_ENABLED := 1
+ifneq ($(GOARCH),$(HOSTARCH))
+ifeq ($(GOARCH),arm64)
+binaries: export CC := aarch64-linux-gnu-gcc
+else
+binaries: export CC := x86_64-linux-gnu-gcc
+endif
+binaries: export CGO_CFLAGS := -O2 -g -I$(CURDIR)/dist/include
+endif
+binaries:
+	@mkdir -p "$(BINDIR)" dist/include && ln -sfn /usr/include/systemd dist/include/systemd
+	GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -buildmode=pie -ldflags '$(LDFLAGS)' -o "$(BINDIR)/" ./cmd/noded ./cmd/nodectl
+
+.PHONY: deps
+deps: ## Install what Debian 12 with Go and make lacks (needs root if something is missing)
+	@test/deps.sh
+
+.PHONY: test
+test: deps unit e2e ## Run all tests, those in a booted node too
+
+.PHONY: unit
+unit: deps ## Run the tests that need no booted node (PACKAGES=, TESTFLAGS=)
+	go test -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: race
+race: deps ## Run the tests that need no booted node under the race detector
+	go test -count=1 -race -timeout 30m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: e2e
+e2e: deps dist/e2e ## Run the tests of the packages, in a booted node
+	NODED_DIST=$(CURDIR)/dist go test -tags e2e -count=1 -timeout 15m -v $(TESTFLAGS) ./test/e2e/
+
+# The package under test twice, for reproducibility, and once as a newer version, for upgrades.
+.PHONY: dist/e2e
+dist/e2e:
+	rm -rf dist/e2e && mkdir -p dist/e2e/new dist/e2e/again
+	VERSION=$(VERSION) packaging/build.sh dist/e2e deb $(HOSTARCH)
+	VERSION=$(VERSION) packaging/build.sh dist/e2e rpm $(HOSTARCH)
+	VERSION=$(VERSION) packaging/build.sh dist/e2e/again deb $(HOSTARCH)
+	VERSION=$(VERSION) packaging/build.sh dist/e2e/again rpm $(HOSTARCH)
+	VERSION=99.0.0 packaging/build.sh dist/e2e/new deb $(HOSTARCH)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME
+	FUZZTIME=$(FUZZTIME) test/fuzz.sh $(PACKAGES)
+
+.PHONY: bench
+bench: deps ## Run the benchmarks (BENCH=regexp)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m $(PACKAGES)
+
+.PHONY: lint
+lint: verify ## Check style, import rules, API rules and scripts
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted" >&2; exit 1; fi
+	go vet -tags e2e ./...
+	$(GO_LINT) run ./...
+	$(GO_BUF) lint proto
+	$(GO_BUF) breaking proto --against proto/noded/v1/noded.v1.binpb
+	shellcheck $(SHELL_FILES)
+	shellcheck --shell=sh $(SHELL_SNIPPETS)
+
+.PHONY: verify
+verify: ## Check that generated files are up to date
+	tools/verify.sh
+
+.PHONY: update
+update: ## Generate code, man pages, completions and the default configuration again
+	tools/generate.sh .
+
+.PHONY: api-image
+api-image: ## Accept the current API as the one that later changes must not break
+	$(GO_BUF) build proto --as-file-descriptor-set --exclude-source-info -o proto/noded/v1/noded.v1.binpb
+
+.PHONY: deb
+deb: ## Build dist/noded_*.deb for amd64 and arm64
+	VERSION=$(VERSION) packaging/build.sh dist deb amd64
+	VERSION=$(VERSION) packaging/build.sh dist deb arm64
+
+.PHONY: rpm
+rpm: ## Build dist/noded-*.rpm for x86_64 and aarch64
+	VERSION=$(VERSION) packaging/build.sh dist rpm amd64
+	VERSION=$(VERSION) packaging/build.sh dist rpm arm64
+
+.PHONY: packages
+packages: deb rpm ## Build all packages
+
+.PHONY: demo
+demo: deps ## Boot a node, install the package in it and read the kubelet's journal through noded
+	rm -rf dist/demo && VERSION=$(VERSION) packaging/build.sh dist/demo deb $(HOSTARCH)
+	go run ./test/demo dist/demo/*.deb
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin dist

@@ -1,0 +1,227 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package differential
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/noded/noded/journal/journaltest"
+)
+
+// programs are the binaries under test, built once.
+type programs struct{ noded, nodectl string }
+
+func build(t *testing.T) programs {
+	t.Helper()
+	if _, err := exec.LookPath("journalctl"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("journalctl is not installed: apt-get install systemd")
+		}
+		t.Skip("journalctl is not installed")
+	}
+	dir := t.TempDir()
+	cmd := exec.Command("go", "build", "-o", dir, "./cmd/noded", "./cmd/nodectl")
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return programs{noded: filepath.Join(dir, "noded"), nodectl: filepath.Join(dir, "nodectl")}
+}
+
+func environment() []string {
+	return append(os.Environ(), "TZ=UTC", "LC_ALL=C.UTF-8", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER=", "NO_COLOR=1")
+}
+
+// result is what a program left.
+type result struct {
+	stdout, stderr []byte
+	exit           int
+}
+
+func run(t *testing.T, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env = environment()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || ctx.Err() != nil) {
+		t.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, stderr.Bytes())
+	}
+	return result{stdout.Bytes(), stderr.Bytes(), cmd.ProcessState.ExitCode()}
+}
+
+// source returns the options that name the fixture's files.
+func source(f journaltest.Fixture) []string {
+	if f.Dir != "" {
+		return []string{"-D", f.Dir}
+	}
+	var args []string
+	for _, file := range f.Files {
+		args = append(args, "--file="+file)
+	}
+	return args
+}
+
+// facts are the words in braces of a command line, for one fixture.
+func facts(t *testing.T, f journaltest.Fixture) *strings.Replacer {
+	t.Helper()
+	type place struct {
+		Cursor   string `json:"__CURSOR"`
+		Realtime string `json:"__REALTIME_TIMESTAMP"`
+		BootID   string `json:"_BOOT_ID"`
+	}
+	out := run(t, append([]string{"journalctl", "--no-pager", "-q", "-o", "json", "--output-fields=_BOOT_ID"}, source(f)...)...)
+	var places []place
+	for line := range bytes.Lines(out.stdout) {
+		var p place
+		if err := json.Unmarshal(line, &p); err != nil {
+			t.Fatalf("journalctl -o json: %v", err)
+		}
+		places = append(places, p)
+	}
+	if len(places) == 0 {
+		const none = "s=6840fabca2b64174b573f250e1c62908;i=1;b=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa02;m=1;t=1;x=1"
+		places = append(places, place{none, "1700000000000000", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa02"})
+	}
+	first, middle, last := places[0], places[len(places)/2], places[len(places)-1]
+	at := func(p place, plus int64) string {
+		usec, err := strconv.ParseInt(p.Realtime, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		usec += plus * 1_000_000
+		return fmt.Sprintf("@%d.%06d", usec/1_000_000, usec%1_000_000)
+	}
+	usec, _ := strconv.ParseInt(middle.Realtime, 10, 64)
+	return strings.NewReplacer(
+		"{first}", at(first, 0), "{middle}", at(middle, 0), "{last}", at(last, 0), "{before}", at(first, -3600), "{after}", at(last, 86400),
+		"{middleDate}", time.UnixMicro(usec).UTC().Format("2006-01-02 15:04:05"),
+		"{cursor}", middle.Cursor, "{lastCursor}", last.Cursor, "{boot}", middle.BootID,
+	)
+}
+
+// start starts a noded on the fixture and returns its address.
+func start(t *testing.T, p programs, dir string) string {
+	t.Helper()
+	state := t.TempDir()
+	// Socket paths are short.
+	run, err := os.MkdirTemp("", "noded")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(run) })
+	config := filepath.Join(state, "noded.yaml")
+	if err := os.WriteFile(config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(run, "s")
+	cmd := exec.Command(p.noded, "--config", config, "--socket", socket, "--journal-directory", dir, "--state-directory", state)
+	var stderr bytes.Buffer
+	cmd.Stderr, cmd.Env = &stderr, environment()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("noded: %v\n%s", err, stderr.Bytes())
+		}
+	})
+	for range 500 {
+		if _, err := os.Stat(socket); err == nil {
+			return "unix://" + socket
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("noded does not listen on %s", socket)
+	return ""
+}
+
+func TestJournalctl(t *testing.T) {
+	t.Parallel()
+	bin := build(t)
+	fixtures := journaltest.Corpus(t)
+	if len(fixtures) < 12 {
+		t.Errorf("the corpus has %d journals, want at least 12", len(fixtures))
+	}
+	all := combinations()
+	if len(all) < 200 {
+		t.Errorf("there are %d option combinations, want at least 200", len(all))
+	}
+	var compared, skipped atomic.Int64
+	t.Run("fixtures", func(t *testing.T) {
+		for _, f := range fixtures {
+			t.Run(f.Name, func(t *testing.T) {
+				t.Parallel()
+				c := comparison{bin: bin, fixture: f, facts: facts(t, f)}
+				if f.Dir != "" {
+					c.address = start(t, bin, f.Dir)
+				}
+				for _, combo := range all {
+					if reason := known(combo.args); reason != "" {
+						skipped.Add(1)
+						continue
+					}
+					compared.Add(c.compare(t, combo))
+				}
+			})
+		}
+	})
+	t.Logf("%d comparisons over %d journals and %d option combinations; %d left out as known differences",
+		compared.Load(), len(fixtures), len(all), skipped.Load())
+}
+
+// comparison compares the programs on one fixture.
+type comparison struct {
+	bin     programs
+	fixture journaltest.Fixture
+	facts   *strings.Replacer
+	address string
+}
+
+// compare runs one command line with journalctl, with nodectl on the files and with nodectl through noded, and returns the number of
+// comparisons.
+func (c *comparison) compare(t *testing.T, combo combination) int64 {
+	t.Helper()
+	var args []string
+	for word := range strings.FieldsSeq(combo.args) {
+		args = append(args, c.facts.Replace(word))
+	}
+	files := source(c.fixture)
+	want := run(t, slices.Concat([]string{"journalctl", "--no-pager"}, files, args)...)
+	c.check(t, combo, "files", want, run(t, slices.Concat([]string{c.bin.nodectl, "journal", "--no-pager"}, files, args)...))
+	if c.address == "" || combo.filesOnly {
+		return 1
+	}
+	c.check(t, combo, "noded", want, run(t, slices.Concat([]string{c.bin.nodectl, "--address", c.address, "journal", "--no-pager"}, args)...))
+	return 2
+}
+
+func (c *comparison) check(t *testing.T, combo combination, how string, want, got result) {
+	t.Helper()
+	if diff := compare(combo.args, want.stdout, got.stdout); diff != "" {
+		t.Errorf("%s through %s: %s\nnodectl's stderr: %s", combo.args, how, diff, got.stderr)
+	}
+	if (want.exit == 0) != (got.exit == 0) {
+		t.Errorf("%s through %s: journalctl exits %d, nodectl %d\njournalctl: %s\nnodectl: %s",
+			combo.args, how, want.exit, got.exit, want.stderr, got.stderr)
+	}
+}

@@ -1,0 +1,42 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+// What the command trees do not know. The sections SEE ALSO are roff.
+var (
+	nodectlSections = []section{
+		{"ENVIRONMENT", `
+  NODECTL_ADDRESS   address of noded, such as unix:///run/noded/noded.sock
+  SYSTEMD_PAGER, PAGER
+                    pager; an empty value or "cat" means none
+  NO_COLOR          no colours when it is set and not empty`},
+		{"FILES", `
+  /run/noded/noded.sock   socket of noded; for root and members of group noded
+  /var/log/journal, /run/log/journal
+                          journal files`},
+		{"SEE ALSO", `.BR noded (8),
+.BR journalctl (1),
+.BR systemd.time (7),
+.BR systemd.journal\-fields (7)`},
+	}
+	nodedSections = []section{
+		{"ACCESS", `
+noded listens on a local socket and on nothing else. It knows who calls from the kernel: root may do everything,
+members of group noded may read, everybody else is refused. Members of group noded can read every log of this node:
+
+  usermod -aG noded NAME
+
+Each call leaves one line in noded's own log.`},
+		{"SIGNALS", `
+SIGHUP reads the configuration again; a wrong one is reported and the old one stays. SIGTERM and SIGINT end noded:
+streams are told, and clients go on by cursor when it is back. A second signal ends it at once.`},
+		{"FILES", `
+  /etc/noded/noded.yaml   configuration, see noded.yaml(5)
+  /run/noded/noded.sock   socket, made by noded.socket
+  /var/lib/noded          state`},
+		{"SEE ALSO", `.BR nodectl (1),
+.BR noded.yaml (5),
+.BR systemd\-journald.service (8)`},
+	}
+)
