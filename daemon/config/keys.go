@@ -227,7 +227,18 @@ func (v countValue) Set(s string) error {
 
 type durationValue struct{ p *time.Duration }
 
-func (v durationValue) String() string { return v.p.String() }
+// String leaves out what is zero at the end: 5m, where time.Duration says 5m0s.
+func (v durationValue) String() string {
+	s := v.p.String()
+	if rest, ok := strings.CutSuffix(s, "m0s"); ok {
+		s = rest + "m"
+	}
+	if rest, ok := strings.CutSuffix(s, "h0m"); ok {
+		s = rest + "h"
+	}
+	return s
+}
+
 func (v durationValue) Set(s string) error {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {

@@ -15,7 +15,7 @@ func didYouMean(name string, known []string) string {
 		distance int
 	}
 	var near []candidate
-	for _, k := range known {
+	for _, k := range withSections(known) {
 		d := distance(strings.ToLower(name), strings.ToLower(k))
 		// The right name in the wrong section is near, too.
 		if last(name) == last(k) {
@@ -36,6 +36,17 @@ func didYouMean(name string, known []string) string {
 		names = append(names, c.name)
 	}
 	return "; did you mean " + strings.Join(names, " or ") + "?"
+}
+
+// withSections adds the sections that the keys are in.
+func withSections(keys []string) []string {
+	names := slices.Clone(keys)
+	for _, k := range keys {
+		if section, _, ok := strings.Cut(k, "."); ok && !slices.Contains(names, section) {
+			names = append(names, section)
+		}
+	}
+	return names
 }
 
 func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
