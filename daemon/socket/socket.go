@@ -4,6 +4,7 @@
 package socket
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -72,6 +74,10 @@ func makeDirectory(directory string, group authz.Group) error {
 		// It may be there, only its parent is closed; if it is not, the next step says so.
 		return nil
 	case err != nil:
+		return fmt.Errorf("make directory for the socket: %w", err)
+	}
+	// The mode is independent of the umask.
+	if err := os.Chmod(directory, 0o750); err != nil {
 		return fmt.Errorf("make directory for the socket: %w", err)
 	}
 	if group.Exists && os.Geteuid() == 0 {
@@ -150,10 +156,7 @@ func clearPath(path string, logger *slog.Logger) error {
 
 // bind makes the socket without permissions for others, and opens it to its group when it is ready.
 func bind(c Config, group authz.Group, logger *slog.Logger) (*Listener, error) {
-	// The mask is the process's own: this is called at the start, before there are other goroutines that make files.
-	mask := unix.Umask(0o177)
-	inner, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.Path, Net: "unix"})
-	unix.Umask(mask)
+	inner, err := bindPrivate(c.Path)
 	if err != nil {
 		return nil, fmt.Errorf("make socket: %w", err)
 	}
@@ -163,6 +166,25 @@ func bind(c Config, group authz.Group, logger *slog.Logger) (*Listener, error) {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// bindPrivate makes a socket of mode 0600. Linux gives the file the mode that the unbound socket has, less the
+// umask; so the umask of the process, which all goroutines share, need not change.
+func bindPrivate(path string) (*net.UnixListener, error) {
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		var chmodErr error
+		err := raw.Control(func(fd uintptr) { chmodErr = unix.Fchmod(int(fd), 0o600) })
+		return errors.Join(err, chmodErr)
+	}}
+	l, err := lc.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	inner, ok := l.(*net.UnixListener)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("listener is a %T", l), l.Close())
+	}
+	return inner, nil
 }
 
 func (l *Listener) open(c Config, group authz.Group, logger *slog.Logger) error {

@@ -1,0 +1,128 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package peercred
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc/credentials"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// connect returns the server's end of a connection over a real socket.
+func connect(t *testing.T) net.Conn {
+	t.Helper()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
+}
+
+func TestHandshakeKnowsThePeer(t *testing.T) {
+	t.Parallel()
+	c := New(func() Limits { return Limits{} })
+	_, info, err := c.ServerHandshake(connect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, ok := info.(*Peer)
+	if !ok {
+		t.Fatalf("AuthInfo is a %T", info)
+	}
+	if int(p.UID) != os.Geteuid() || int(p.GID) != os.Getegid() || int(p.PID) != os.Getpid() {
+		t.Errorf("peer = %+v", p)
+	}
+	if p.SecurityLevel != credentials.PrivacyAndIntegrity || p.AuthType() != "peercred" {
+		t.Errorf("peer = %+v", p)
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		if !p.Member(uint32(g)) {
+			t.Errorf("peer is not in its group %d: %v", g, p.Groups)
+		}
+	}
+	if p.Member(987654) || slices.Contains(p.Groups, 987654) {
+		t.Error("peer is in a group that it is not in")
+	}
+}
+
+func TestHandshakeRefusesOtherTransports(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} })
+	if _, _, err := c.ServerHandshake(near); err == nil {
+		t.Error("a pipe was given an identity")
+	}
+	if _, _, err := c.ClientHandshake(t.Context(), "", near); err == nil {
+		t.Error("the credentials served a client")
+	}
+}
+
+func TestConnectionCounts(t *testing.T) {
+	t.Parallel()
+	limits := Limits{Total: 3, PerUser: 2}
+	c := New(func() Limits { return limits })
+	enter := func(uid uint32, ok bool) {
+		t.Helper()
+		if err := c.enter(uid); (err == nil) != ok || err != nil && !errors.Is(err, ErrTooManyConnections) {
+			t.Errorf("enter(%d) = %v, want ok=%v", uid, err, ok)
+		}
+	}
+	enter(1, true)
+	enter(1, true)
+	enter(1, false)
+	enter(2, true)
+	enter(3, false)
+	c.leave(1)
+	enter(3, true)
+	c.leave(1)
+	c.leave(2)
+	c.leave(3)
+	if c.Open() != 0 || len(c.perUser) != 0 {
+		t.Errorf("%d connections, %v are left", c.Open(), c.perUser)
+	}
+}
+
+func TestCloseGivesThePlaceBackOnce(t *testing.T) {
+	t.Parallel()
+	left := 0
+	near, far := net.Pipe()
+	defer far.Close()
+	conn := &countedConn{Conn: near, leave: func() { left++ }}
+	if err := conn.Close(); err != nil || left != 1 {
+		t.Errorf("Close = %v, left %d times", err, left)
+	}
+}
+
+func TestFromContextWithoutPeer(t *testing.T) {
+	t.Parallel()
+	if p, ok := FromContext(context.Background()); ok || p != nil {
+		t.Errorf("FromContext = %v, %v", p, ok)
+	}
+}
