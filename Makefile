@@ -8,14 +8,18 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := build
 
-VERSION ?= $(shell tools/version.sh)
+ifndef VERSION
+VERSION := $(shell tools/version.sh)
+endif
 # Time stamps in what is built: that of the last commit.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+endif
 export SOURCE_DATE_EPOCH
 
 BINDIR ?= bin
-GOARCH ?= $(shell go env GOHOSTARCH)
 HOSTARCH := $(shell go env GOHOSTARCH)
+GOARCH ?= $(HOSTARCH)
 LDFLAGS := -s -w -X main.version=$(VERSION) -linkmode=external -extldflags=-Wl,-z,relro,-z,now
 PACKAGES ?= ./...
 FUZZTIME ?= 10s

@@ -28,7 +28,7 @@ go run ./tools/licenses ./cmd/noded ./cmd/nodectl | compress >"$stage/THIRD_PART
 compress >"$stage/changelog.Debian.gz" <<CHANGELOG
 noded ($PACKAGE_VERSION-1) stable; urgency=medium
 
-  * Built from version $VERSION; see CHANGELOG.md of the sources.
+  * Version $VERSION.
 
  -- The noded Authors <maintainers@noded.example>  $(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")
 CHANGELOG
