@@ -1,0 +1,193 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/noded/noded/client"
+	"github.com/noded/noded/journal"
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
+)
+
+// fakeNode is a noded whose journal is numbered entries. It can be stopped and started again, and breaks
+// streams where a test says so.
+type fakeNode struct {
+	nodedv1.UnimplementedJournalServiceServer
+	t    *testing.T
+	path string
+
+	// mu guards the fields below.
+	mu       sync.Mutex
+	entries  uint64
+	requests []*nodedv1.JournalServiceReadRequest
+	// breakAfter is the number of entries after which the n-th stream ends with breakWith.
+	breakAfter []int
+	breakWith  error
+	server     *grpc.Server
+	served     chan struct{}
+}
+
+func startFake(t *testing.T, entries uint64) *fakeNode {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "noded")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	f := &fakeNode{t: t, path: filepath.Join(dir, "s"), entries: entries, breakWith: status.Error(codes.Unavailable, "noded is stopping")}
+	f.start()
+	t.Cleanup(f.stop)
+	return f
+}
+
+func (f *fakeNode) start() {
+	listener, err := net.Listen("unix", f.path)
+	if err != nil {
+		f.t.Error(err)
+		return
+	}
+	server, served := grpc.NewServer(), make(chan struct{})
+	nodedv1.RegisterJournalServiceServer(server, f)
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener)
+	}()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.server, f.served = server, served
+}
+
+// stop ends the server as SIGKILL would: connections are cut.
+func (f *fakeNode) stop() {
+	f.mu.Lock()
+	server, served := f.server, f.served
+	f.mu.Unlock()
+	server.Stop()
+	<-served
+}
+
+func (f *fakeNode) dial(timeout time.Duration) *client.Client {
+	f.t.Helper()
+	c, err := client.Dial(client.Config{Address: "unix://" + f.path, Timeout: timeout})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func (f *fakeNode) append(n uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.entries += n
+}
+
+func (f *fakeNode) last() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.entries
+}
+
+// open notes a request and returns how many entries its stream may send; negative means all.
+func (f *fakeNode) open(req *nodedv1.JournalServiceReadRequest) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = append(f.requests, req)
+	if n := len(f.requests); n <= len(f.breakAfter) {
+		return f.breakAfter[n-1]
+	}
+	return -1
+}
+
+func (f *fakeNode) seen() []*nodedv1.JournalServiceReadRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*nodedv1.JournalServiceReadRequest(nil), f.requests...)
+}
+
+func header(n uint64) journal.Header {
+	return journal.Header{
+		SeqnumID: journal.ID128{1}, Seqnum: n, BootID: journal.ID128{2}, Realtime: journal.Usec(1000 * n), Monotonic: journal.Usec(n), XorHash: n,
+	}
+}
+
+// Read implements the service with the semantics of journal.Local.Read, for what the tests use.
+func (f *fakeNode) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.ServerStreamingServer[nodedv1.JournalServiceReadResponse]) error {
+	query, err := wire.QueryFromProto(req)
+	if err != nil {
+		return wire.Status(err)
+	}
+	left := f.open(req)
+	next, step := f.begin(query)
+	for shown := int64(0); ; {
+		for ; next >= 1 && next <= f.last(); next += step {
+			h := header(next)
+			if query.Lines >= 0 && !query.Follow && shown >= query.Lines ||
+				query.Reverse && query.Since != nil && h.Realtime < *query.Since {
+				return nil
+			}
+			if left == 0 {
+				return f.breakWith
+			}
+			left--
+			shown++
+			entry := wire.HeaderToProto("n", h, req.GetOmitCursors())
+			batch := &nodedv1.JournalBatch{Entries: []*nodedv1.JournalEntry{entry}}
+			if err := stream.Send(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: batch}}); err != nil {
+				return err
+			}
+		}
+		if !query.Follow {
+			return nil
+		}
+		if left == 0 {
+			return f.breakWith
+		}
+		p := journal.Progress{CaughtUp: true}
+		if next > 1 {
+			p.Cursor = header(next - 1).Cursor()
+		}
+		progress := &nodedv1.JournalServiceReadResponse_Progress{Progress: wire.ProgressToProto("n", p)}
+		if err := stream.Send(&nodedv1.JournalServiceReadResponse{Event: progress}); err != nil {
+			return err
+		}
+		select {
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// begin returns the first entry of a query and the step to the next one.
+func (f *fakeNode) begin(query journal.Query) (next, step uint64) {
+	next, step = 1, 1
+	if query.Reverse {
+		next, step = f.last(), ^uint64(0)
+	}
+	switch {
+	case query.Cursor != "":
+		h, _ := query.Cursor.Parse()
+		next = h.Seqnum
+		if query.AfterCursor {
+			next += step
+		}
+	case query.Since != nil && !query.Reverse:
+		next = (uint64(*query.Since) + 999) / 1000
+	case query.Lines >= 0 && !query.Reverse && !query.FromHead:
+		next = f.last() - min(f.last(), uint64(query.Lines)) + 1
+	}
+	return next, step
+}
