@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,9 @@ func TestMain(m *testing.M) {
 // holdVariable makes that client open another connection to the path in it before.
 const holdVariable = "NODED_TEST_HOLD"
 
+// repeatVariable makes that client call so many times.
+const repeatVariable = "NODED_TEST_REPEAT"
+
 func callOnce(address string) {
 	if path := os.Getenv(holdVariable); path != "" {
 		held, err := net.Dial("unix", path)
@@ -57,11 +61,16 @@ func callOnce(address string) {
 		}
 	}
 	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err == nil {
-		defer conn.Close()
-		_, err = nodedv1.NewJournalServiceClient(conn).ListBoots(context.Background(), &nodedv1.ListBootsRequest{})
+	if err != nil {
+		fmt.Print(err)
+		return
 	}
-	fmt.Printf("%v: %s", status.Code(err), status.Convert(err).Message())
+	defer conn.Close()
+	repeat, _ := strconv.Atoi(os.Getenv(repeatVariable))
+	for range max(1, repeat) {
+		_, err = nodedv1.NewJournalServiceClient(conn).ListBoots(context.Background(), &nodedv1.ListBootsRequest{})
+		fmt.Printf("%v: %s", status.Code(err), status.Convert(err).Message())
+	}
 }
 
 // fakeJournal is a journal made of functions. Those that are nil answer nothing.

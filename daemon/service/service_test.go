@@ -1,0 +1,346 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/noded/noded/journal"
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+)
+
+// entry is an entry in memory. Its values are overwritten once it is left, as an engine may do.
+type entry struct {
+	header journal.Header
+	fields []journal.Field
+	err    error
+}
+
+func (e *entry) Header() journal.Header { return e.header }
+
+func (e *entry) Lookup(name string) (journal.Field, error) {
+	for _, f := range e.fields {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return journal.Field{}, journal.ErrNoField
+}
+
+func (e *entry) AppendFields(dst []journal.Field, mask journal.Mask) ([]journal.Field, error) {
+	for _, f := range e.fields {
+		if mask.Has(f.Name) {
+			dst = append(dst, f)
+		}
+	}
+	return dst, e.err
+}
+
+func (e *entry) leave() {
+	for _, f := range e.fields {
+		clear(f.Value)
+	}
+}
+
+func newEntry(n int, size int) *entry {
+	return &entry{
+		header: journal.Header{Seqnum: uint64(n), SeqnumID: journal.ID128{5}, Realtime: journal.Usec(n), BootID: journal.ID128{1}},
+		fields: []journal.Field{{Name: "MESSAGE", Value: []byte(fmt.Sprintf("%0*d", size, n))}},
+	}
+}
+
+// recorder keeps what a batcher sends, as it is on the wire.
+type recorder struct {
+	t     *testing.T
+	sent  []*nodedv1.JournalServiceReadResponse
+	sizes []int
+}
+
+func (r *recorder) send(m *nodedv1.JournalServiceReadResponse) error {
+	data, err := proto.Marshal(m)
+	if err != nil {
+		return err
+	}
+	copied := &nodedv1.JournalServiceReadResponse{}
+	if err := proto.Unmarshal(data, copied); err != nil {
+		return err
+	}
+	r.sent = append(r.sent, copied)
+	r.sizes = append(r.sizes, len(data))
+	return nil
+}
+
+func (r *recorder) kinds() []string {
+	var out []string
+	for _, m := range r.sent {
+		switch {
+		case m.GetBatch() != nil:
+			out = append(out, fmt.Sprintf("batch %d", len(m.GetBatch().GetEntries())))
+		case m.GetGap() != nil:
+			out = append(out, "gap "+m.GetGap().GetReason().String())
+		case m.GetProgress() != nil:
+			out = append(out, "progress")
+		}
+	}
+	return out
+}
+
+func newBatcher(t *testing.T, limits Limits) (*batcher, *recorder) {
+	t.Helper()
+	r := &recorder{t: t}
+	// As if a batch had just been sent, and none for long.
+	return &batcher{node: "n", limits: limits, send: r.send, sent: time.Now().Add(time.Hour)}, r
+}
+
+func add(t *testing.T, b *batcher, e *entry) {
+	t.Helper()
+	if err := b.Entry(e); err != nil {
+		t.Fatal(err)
+	}
+	e.leave()
+}
+
+func TestBatchesKeepTheirBytesAndSize(t *testing.T) {
+	t.Parallel()
+	const limit = 4096
+	b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: limit})
+	const entries = 500
+	for i := range entries {
+		b.sent = time.Now().Add(time.Hour)
+		add(t, b, newEntry(i, 1+i%900))
+	}
+	if err := b.flush(); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, m := range r.sent {
+		if r.sizes[i] > limit && len(m.GetBatch().GetEntries()) > 1 {
+			t.Errorf("batch %d has %d bytes", i, r.sizes[i])
+		}
+		for _, e := range m.GetBatch().GetEntries() {
+			if got, want := string(e.GetFields()[0].GetValue()), fmt.Sprintf("%0*d", 1+n%900, n); got != want {
+				t.Fatalf("entry %d is %q, want %q", n, got, want)
+			}
+			n++
+		}
+	}
+	if n != entries || len(r.sent) < 50 {
+		t.Errorf("%d entries in %d batches", n, len(r.sent))
+	}
+}
+
+func TestGapsAndProgressStayInPlace(t *testing.T) {
+	t.Parallel()
+	b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
+	add(t, b, newEntry(1, 10))
+	add(t, b, newEntry(2, 10))
+	b.sent = time.Now().Add(time.Hour)
+	add(t, b, newEntry(3, 2000))
+	add(t, b, newEntry(4, 10))
+	b.sent = time.Now().Add(time.Hour)
+	if err := b.Progress(journal.Progress{CaughtUp: true}); err != nil {
+		t.Fatal(err)
+	}
+	bad := newEntry(5, 10)
+	bad.err = errors.New("bad object")
+	add(t, b, bad)
+	want := []string{"batch 2", "gap GAP_REASON_TOO_LARGE", "batch 1", "progress", "gap GAP_REASON_CORRUPT"}
+	if diff := cmp.Diff(want, r.kinds()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	gap := r.sent[1].GetGap()
+	if gap.GetCount() != 1 || !gap.GetExact() || gap.GetFirstRealtimeUsec() != 3 || gap.GetNode() != "n" || !strings.Contains(gap.GetDetail(), "limits.max_record_bytes") {
+		t.Errorf("gap = %v", gap)
+	}
+}
+
+func TestRareEntriesAreNotHeldBack(t *testing.T) {
+	t.Parallel()
+	b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
+	b.sent = time.Now().Add(-time.Second)
+	add(t, b, newEntry(1, 10))
+	if diff := cmp.Diff([]string{"batch 1"}, r.kinds()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+type explainer func(id journal.ID128, lang string, lookup func(string) (string, bool)) (string, bool)
+
+func (f explainer) Text(id journal.ID128, lang string, lookup func(string) (string, bool)) (string, bool) {
+	return f(id, lang, lookup)
+}
+
+func TestMaskCursorAndCatalog(t *testing.T) {
+	t.Parallel()
+	b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 4096})
+	b.mask, b.omitCursors, b.language = journal.Mask{"B"}, true, "de_DE"
+	b.catalog = explainer(func(id journal.ID128, lang string, lookup func(string) (string, bool)) (string, bool) {
+		unit, _ := lookup("UNIT")
+		_, missing := lookup("NONE")
+		return fmt.Sprint(id.String()[:2], " ", lang, " ", unit, " ", missing), true
+	})
+	e := newEntry(1, 5)
+	e.fields = append(e.fields, journal.Field{Name: "B", Value: []byte{0, 255}}, journal.Field{Name: "UNIT", Value: []byte("u")},
+		journal.Field{Name: "MESSAGE_ID", Value: []byte("ab000000000000000000000000000000")}, journal.Field{Name: "B", Value: nil})
+	add(t, b, e)
+	add(t, b, newEntry(2, 5))
+	if err := b.flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := r.sent[0].GetBatch().GetEntries()
+	want := &nodedv1.JournalEntry{
+		Node: "n", RealtimeUsec: 1, BootId: append([]byte{1}, make([]byte, 15)...), SeqnumId: append([]byte{5}, make([]byte, 15)...), Seqnum: 1,
+		Fields:  []*nodedv1.JournalField{{Name: "B", Value: []byte{0, 0}}, {Name: "B"}},
+		Catalog: "ab de_DE u false",
+	}
+	want.Fields[0].Value = []byte{0, 255}
+	if !proto.Equal(got[0], want) {
+		t.Errorf("entry = %v, want %v", got[0], want)
+	}
+	if got[1].GetCatalog() != "" || len(got[1].GetFields()) != 0 || got[1].GetCursor() != "" {
+		t.Errorf("entry = %v", got[1])
+	}
+}
+
+func TestValuesThatAreTooLargeAreTold(t *testing.T) {
+	t.Parallel()
+	var values int
+	v := &valueBatcher{limits: Limits{MaxRecordBytes: 100, MaxBatchBytes: 200}, send: func(m *nodedv1.ListFieldValuesResponse) error {
+		values += len(m.GetValues())
+		return nil
+	}}
+	for _, size := range []int{1, 500, 50, 84, 85} {
+		if err := v.add(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.finish(); err == nil || !strings.Contains(err.Error(), "2 values") {
+		t.Errorf("finish = %v", err)
+	}
+	if values != 3 {
+		t.Errorf("%d values were sent", values)
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	t.Parallel()
+	since, until := journal.Usec(5), journal.Usec(6)
+	q := journal.Query{
+		Since: &since, Until: &until, Lines: 10, Follow: true,
+		Filter: journal.Filter{
+			Units: []string{"a.service", "b*"}, Grep: "x y", Boot: &journal.BootRef{Offset: -1}, Priorities: journal.PriorityRange(0, 3),
+			Matches: []journal.Conjunction{{{Field: "A", Value: "1"}}, {{Field: "B", Value: "2"}, {Field: "C", Value: "3"}}},
+		},
+	}
+	const want = "unit=a.service unit=b* A=1 + B=2 C=3 boot=-1 priorities=00001111 grep=x y since=@5 until=@6 lines=10 follow"
+	if got := selectors(&q); got != want {
+		t.Errorf("selectors = %q, want %q", got, want)
+	}
+	all := journal.NewQuery()
+	if got := selectors(&all); got != "" {
+		t.Errorf("selectors of everything = %q", got)
+	}
+	huge := journal.NewQuery()
+	for range 10000 {
+		huge.Filter.Units = append(huge.Filter.Units, strings.Repeat("u", 5000))
+	}
+	if got := selectors(&huge); len(got) > 3*maxSummary {
+		t.Errorf("summary has %d bytes", len(got))
+	}
+}
+
+type usageJournal struct {
+	Journal
+	usage journal.Usage
+	err   error
+}
+
+func (u usageJournal) Usage(context.Context) (journal.Usage, error) { return u.usage, u.err }
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	clock := func() time.Time { return time.Unix(1000, 0) }
+	file := journal.File{Path: "/a", HeadRealtime: 100_000_000, TailRealtime: 990_000_000}
+	problem := journal.FileProblem{Path: "/b", Err: errors.New("bad magic")}
+	const ok, degraded, away = nodedv1.SourceState_SOURCE_STATE_OK, nodedv1.SourceState_SOURCE_STATE_DEGRADED, nodedv1.SourceState_SOURCE_STATE_UNAVAILABLE
+	tests := []struct {
+		name  string
+		usage journal.Usage
+		err   error
+		state nodedv1.SourceState
+		text  string
+	}{
+		{"ok", journal.Usage{Files: []journal.File{file}}, nil, ok, ""},
+		{"one bad file", journal.Usage{Files: []journal.File{file}, Problems: []journal.FileProblem{problem}}, nil, degraded, "1 of 2 journal files cannot be read"},
+		{"only bad files", journal.Usage{Problems: []journal.FileProblem{problem}}, nil, away, "none of 1 journal files can be read"},
+		{"empty", journal.Usage{}, nil, degraded, "there are no journal files in /j"},
+		{"missing", journal.Usage{}, fmt.Errorf("x: %w", fs.ErrNotExist), away, "/j does not exist"},
+		{"denied", journal.Usage{}, fmt.Errorf("x: %w", fs.ErrPermission), away, "systemd-journal"},
+		{"no library", journal.Usage{}, fmt.Errorf("install libsystemd0: %w", journal.ErrUnsupported), away, "install libsystemd0"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := NewNode(NodeConfig{Host: Host{Name: "n"}, Location: "/j", Engine: "e", Journal: usageJournal{usage: tt.usage, err: tt.err}, Now: clock, OpenStreams: func() int { return 4 }})
+			m, err := s.GetHealth(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source := m.GetSources()[0]
+			if source.GetState() != tt.state || !strings.Contains(source.GetMessage(), tt.text) || (tt.state == ok) != (source.GetMessage() == "") {
+				t.Errorf("health = %v", source)
+			}
+			if m.GetNode() != "n" || m.GetOpenStreams() != 4 || source.GetLocation() != "/j" || source.GetEngine() != "e" || source.GetName() != "journal" {
+				t.Errorf("health = %v", m)
+			}
+			if len(tt.usage.Files) > 0 && (source.GetLag().AsDuration() != 10*time.Second || source.GetOldestRecordTime().GetSeconds() != 100) {
+				t.Errorf("times = %v, %v", source.GetLag(), source.GetOldestRecordTime())
+			}
+			if len(tt.usage.Problems) > 0 && source.GetUnreadableFiles()[0] != "/b: bad magic" {
+				t.Errorf("unreadable = %v", source.GetUnreadableFiles())
+			}
+		})
+	}
+}
+
+func TestReadHost(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"etc/machine-id":                   "0123456789abcdef0123456789abcdef\n",
+		"proc/sys/kernel/random/boot_id":   "00112233-4455-6677-8899-aabbccddeeff\n",
+		"proc/sys/kernel/osrelease":        "6.1.0-x\n",
+		"proc/sys/kernel/hostname":         "Node-A\n",
+		"etc/os-release":                   "NAME=x\nPRETTY_NAME=\"Debian \\\"12\\\"\"\n",
+		"usr/lib/os-release":               "PRETTY_NAME=other\n",
+		"proc/sys/kernel/unrelated/ignore": "",
+	} {
+		path := filepath.Join(root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := ReadHost(root, "")
+	if h.Name != "node-a" || h.KernelRelease != "6.1.0-x" || h.OperatingSystem != `Debian "12"` || h.Architecture == "" ||
+		h.MachineID.String() != "0123456789abcdef0123456789abcdef" || h.BootID.String() != "00112233445566778899aabbccddeeff" {
+		t.Errorf("ReadHost = %+v", h)
+	}
+	if h := ReadHost(root, "given"); h.Name != "given" {
+		t.Errorf("name = %q", h.Name)
+	}
+	if h := ReadHost(t.TempDir(), ""); h.Name != "localhost" || !h.MachineID.IsZero() {
+		t.Errorf("ReadHost of nothing = %+v", h)
+	}
+}
