@@ -29,7 +29,7 @@ func combinations() []combination {
 	for _, mode := range modes() {
 		for _, more := range []string{
 			"", "-a", "-r -n 25", "--utc -n 40", "-n 30 --output-fields=MESSAGE,_PID,PRIORITY,NOPE", "--no-hostname -n 30",
-			"-u kubelet -n 50", "-n 20 --truncate-newline", "-p warning", "-x -n 60",
+			"-u kubelet -n 50", "-n 20 --no-full", "-p warning", "-x -n 60",
 		} {
 			add(strings.TrimSpace("-o " + mode + " " + more))
 		}
@@ -58,7 +58,7 @@ func selections() []string {
 		"_SYSTEMD_UNIT=kubelet.service PRIORITY=6 + SYSLOG_IDENTIFIER=sshd", "NOPE=1", "MESSAGE=", "_HOSTNAME=node-1 -n 3",
 		"-u kubelet _PID=1", "-u kubelet PRIORITY=3 + _TRANSPORT=kernel -n 20",
 		"-q", "-q -g error", "-q -n 0", "-o short-delta -u kubelet", "-o short-monotonic -k",
-		"-o json -u kubelet -n 1 --all", "-o cat -u kubelet -p err", "-o cat --output-fields=_SYSTEMD_UNIT,MESSAGE",
+		"-o json -u kubelet -n 1 --all", "-o cat -u kubelet -p err", "-o cat --output-fields=_SYSTEMD_UNIT", "-o cat --output-fields=_SYSTEMD_UNIT,MESSAGE",
 		"-o verbose -n 3 -r", "-o export -u sshd", "-o short-unix -k", "-o with-unit -k -n 10", "-o cat -a",
 	}
 }
