@@ -66,6 +66,9 @@ func sampleEntries() []sampleEntry {
 	}
 	add("MESSAGE", "two sources", "_SOURCE_REALTIME_TIMESTAMP", "1600000000123456", "_SOURCE_REALTIME_TIMESTAMP", "1500000000123456")
 	add("MESSAGE", "audit", "_TRANSPORT", "audit", "PRIORITY", "6")
+	for _, p := range []string{"0", "3", "4", "5", "7"} {
+		add("MESSAGE", "audit "+p+"\nmore", "_TRANSPORT", "audit", "PRIORITY", p)
+	}
 	add("MESSAGE", "kernel", "_TRANSPORT", "kernel", "SYSLOG_IDENTIFIER", "kernel", "PRIORITY", "4")
 	add("MESSAGE", "user unit\nsecond line", "_SYSTEMD_USER_UNIT", "bar.service", "SYSLOG_IDENTIFIER", "i")
 	bare("_HOSTNAME", "h", "MESSAGE", "only user unit\nsecond line", "_SYSTEMD_USER_UNIT", "bar.service", "SYSLOG_IDENTIFIER", "i", "_PID", "9")

@@ -90,8 +90,5 @@ func appendSize(b []byte, n uint64) []byte {
 	}
 	below := n >> (10 * unit) // in the next smaller unit
 	b = strconv.AppendUint(b, below>>10, 10)
-	if tenth := below * 10 / 1024 % 10; tenth > 0 {
-		b = append(b, '.', byte('0'+tenth))
-	}
-	return append(b, units[unit])
+	return append(b, '.', byte('0'+below*10/1024%10), units[unit])
 }
