@@ -24,6 +24,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -linkmode=external -extldflags=-Wl,-
 PACKAGES ?= ./...
 FUZZTIME ?= 10s
 BENCH ?= .
+BENCHFLAGS ?=
 TESTFLAGS ?=
 
 GO_LINT := go tool -modfile=tools/lint/go.mod golangci-lint
@@ -90,7 +91,11 @@ fuzz: ## Run every fuzz test for FUZZTIME
 	FUZZTIME=$(FUZZTIME) test/fuzz.sh $(PACKAGES)
 
 .PHONY: bench
-bench: deps ## Run the benchmarks (BENCH=regexp)
+bench: deps build ## Compare nodectl with journalctl on the same files (BENCHFLAGS=)
+	go run ./test/bench -bin "$(BINDIR)" $(BENCHFLAGS)
+
+.PHONY: microbench
+microbench: deps ## Run the benchmarks of the packages (BENCH=regexp, PACKAGES=)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m $(PACKAGES)
 
 .PHONY: lint

@@ -2,15 +2,12 @@
 # Copyright The noded Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Becomes the node; runs in a private mount namespace.
+# Runs the node, in a private mount namespace, and removes what it used. SIGTERM, which also comes when the
+# process that started this dies, powers the node off.
 # Usage: boot.sh NAME WORKDIR MACHINE_ID CGROUP_DIRECTORY...
 set -eu
 name=$1 work=$2 machine_id=$3
 shift 3
-for cgroup in "$@"; do
-	echo $$ >"$cgroup/cgroup.procs"
-done
-
 mount -t tmpfs -o mode=0755 "$name" "$work"
 # systemd-nspawn leaves directories in /run.
 mount -t tmpfs -o mode=0755 "$name" /run
@@ -34,5 +31,31 @@ for unit in getty.target console-getty.service systemd-networkd.service systemd-
 	ln -sfn /dev/null "$root/etc/systemd/system/$unit"
 done
 
-exec systemd-nspawn --quiet --keep-unit --register=no --machine="$name" --directory="$root" \
-	--boot --private-network --link-journal=no --resolv-conf=off --timezone=off --console=pipe
+# shellcheck disable=SC2016 # the inner shell expands
+sh -c '
+	name=$1 root=$2
+	shift 2
+	for cgroup in "$@"; do
+		echo $$ >"$cgroup/cgroup.procs"
+	done
+	exec systemd-nspawn --quiet --keep-unit --register=no --machine="$name" --directory="$root" \
+		--boot --private-network --link-journal=no --resolv-conf=off --timezone=off --console=pipe
+' sh "$name" "$root" "$@" &
+nspawn=$!
+trap 'kill -s TERM $nspawn' TERM
+status=0
+while kill -0 $nspawn 2>/dev/null; do
+	status=0
+	wait $nspawn || status=$? # a signal ends it early
+done
+
+umount --lazy "$root" "$work"
+rmdir "$work"
+for cgroup in "$@"; do
+	# The kernel may need a moment until a cgroup whose processes have died is empty.
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
+		sleep 0.1
+	done
+done
+exit "$status"

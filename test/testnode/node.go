@@ -45,7 +45,7 @@ type Node struct {
 	console consoleBuffer
 	// pid of the systemd of the node, as this machine sees it.
 	pid int
-	// supervisor is systemd-nspawn; exited is closed when it has ended.
+	// supervisor is boot.sh, above systemd-nspawn; exited is closed when it has ended.
 	supervisor *os.Process
 	exited     chan struct{}
 	cleanUp    sync.Once
@@ -92,7 +92,7 @@ func (n *Node) startSupervisor(machineID string) error {
 		cmd := exec.Command("/bin/sh", args...)
 		cmd.Env = environment()
 		cmd.Stdout, cmd.Stderr = &n.console, &n.console
-		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL, Setsid: true}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGTERM, Setsid: true}
 		err := cmd.Start()
 		n.supervisor = cmd.Process
 		started <- err
@@ -139,23 +139,38 @@ func (n *Node) waitBooted(ctx context.Context) error {
 	}
 }
 
-// initPID returns the process under pid that is PID 1 of a namespace of its own, or 0.
+// initPID returns the process below pid that is PID 1 of a namespace of its own, or 0.
 func initPID(pid int) int {
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
 		return 0
 	}
 	for _, word := range strings.Fields(string(children)) {
-		status, err := os.ReadFile("/proc/" + word + "/status")
+		child, err := strconv.Atoi(word)
 		if err != nil {
 			continue
 		}
-		for line := range strings.Lines(string(status)) {
-			ids, ok := strings.CutPrefix(line, "NSpid:")
-			if f := strings.Fields(ids); ok && len(f) == 2 && f[1] == "1" {
-				child, _ := strconv.Atoi(word)
-				return child
-			}
+		if innerPID(child) == 1 {
+			return child
+		}
+		if found := initPID(child); found != 0 {
+			return found
+		}
+	}
+	return 0
+}
+
+// innerPID returns the id that a process has in a namespace below this one, or 0.
+func innerPID(pid int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		ids, ok := strings.CutPrefix(line, "NSpid:")
+		if f := strings.Fields(ids); ok && len(f) == 2 {
+			inner, _ := strconv.Atoi(f[1])
+			return inner
 		}
 	}
 	return 0
@@ -185,15 +200,8 @@ func (n *Node) HostPID(pid int) int {
 		if ns, err := os.Readlink("/proc/" + e.Name() + "/ns/pid"); err != nil || ns != namespace {
 			continue
 		}
-		status, err := os.ReadFile("/proc/" + e.Name() + "/status")
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(status)) {
-			ids, ok := strings.CutPrefix(line, "NSpid:")
-			if f := strings.Fields(ids); ok && len(f) == 2 && f[1] == strconv.Itoa(pid) {
-				return host
-			}
+		if innerPID(host) == pid {
+			return host
 		}
 	}
 	return 0
@@ -274,7 +282,7 @@ func (n *Node) Kill() error {
 		case <-time.After(killTimeout):
 		}
 	}
-	_ = n.supervisor.Kill() // it may have ended already
+	_ = unix.Kill(-n.supervisor.Pid, unix.SIGKILL) // it may have ended already
 	<-n.exited
 	return n.release()
 }
