@@ -100,7 +100,7 @@ func logKeys() []Key {
 		value: func(c *Config) value { return levelValue{&c.Log.Level} },
 	}, {
 		Name: "log.format", Flag: "log-format", Default: FormatAuto,
-		Doc: "Form of noded's own log on standard error: text, json, journald (text with a priority prefix and without time), or auto: journald when standard error is the journal, else text.",
+		Doc: "Form of noded's own log on standard error: auto, text, json or journald. journald is text with a priority prefix and without time; auto is journald when standard error is the journal, else text.",
 		value: func(c *Config) value {
 			return choiceValue{&c.Log.Format, []string{FormatAuto, FormatText, FormatJSON, FormatJournald}}
 		},
