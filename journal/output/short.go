@@ -165,8 +165,8 @@ func (p *Printer) appendMessage(b []byte, f *shortFields, prefix int) []byte {
 	}
 	if p.o.Color {
 		l.colors = paletteOf(priorityOf(f.priority))
-		if l.colors.on == "" && string(f.transport) == "audit" {
-			l.colors = palette{on: sgrBlue, off: sgrNormal}
+		if string(f.transport) == "audit" {
+			l.colors.on, l.colors.off = sgrBlue, sgrNormal
 		}
 		if p.o.Highlight != nil {
 			if start, end, ok := p.o.Highlight(message); ok && start >= 0 && start <= end && end <= len(message) {
