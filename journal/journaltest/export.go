@@ -6,6 +6,8 @@ package journaltest
 import (
 	"encoding/binary"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/noded/noded/journal"
 )
@@ -48,12 +50,14 @@ func AppendExport(b []byte, e *Entry) []byte {
 	return append(b, '\n')
 }
 
-// printable reports whether the value can stand on a line of its own.
+// printable reports whether the value can stand on a line of its own: valid UTF-8 without control characters.
 func printable(value []byte) bool {
-	for _, c := range value {
-		if c < ' ' && c != '\t' || c >= 0x7f {
+	for len(value) > 0 {
+		r, size := utf8.DecodeRune(value)
+		if r == utf8.RuneError && size == 1 || r != '\t' && unicode.IsControl(r) {
 			return false
 		}
+		value = value[size:]
 	}
 	return true
 }

@@ -29,7 +29,9 @@ type origin struct {
 	search journalfile.Search // not for source.Files
 	// list means that libsystemd gets a list of files.
 	list bool
-	// renamed are files that were in the list and now have other names.
+	// opened are the files of the list that libsystemd has open, by path.
+	opened map[string]inode
+	// tracked are the files that were in the list, to find them when they are renamed.
 	tracked tracker
 }
 
@@ -165,9 +167,13 @@ func (o *origin) openLocal(flags int) (*handle, error) {
 // whole on the first that is not.
 func (o *origin) openFiles(paths []string) (*handle, error) {
 	good := make([]string, 0, len(paths))
+	o.opened = make(map[string]inode, len(paths))
 	for _, path := range paths {
-		if _, err := journalfile.ReadHeader(path); err == nil {
+		// The inode first: if the file is replaced meanwhile, isStale will tell.
+		id, ok := inodeOf(path)
+		if _, err := journalfile.ReadHeader(path); ok && err == nil {
 			good = append(good, path)
+			o.opened[path] = id
 		}
 	}
 	for {
@@ -182,6 +188,9 @@ func (o *origin) openFiles(paths []string) (*handle, error) {
 			if err == nil {
 				err = j.Close()
 			}
+			if err != nil {
+				delete(o.opened, path)
+			}
 			return err != nil
 		})
 		if len(rest) == len(good) {
@@ -189,6 +198,29 @@ func (o *origin) openFiles(paths []string) (*handle, error) {
 		}
 		good = rest
 	}
+}
+
+// isStale reports whether paths, the list as it is now, has files that are not open or lacks
+// some that are. Bad files count once they have become good: a new file is empty at first.
+func (o *origin) isStale(paths []string) bool {
+	seen := 0
+	for _, path := range paths {
+		id, ok := inodeOf(path)
+		if !ok {
+			continue
+		}
+		if was, open := o.opened[path]; open {
+			if was != id {
+				return true
+			}
+			seen++
+			continue
+		}
+		if _, err := journalfile.ReadHeader(path); err == nil {
+			return true
+		}
+	}
+	return seen != len(o.opened)
 }
 
 // paths lists the files of the source, good and bad, each once.

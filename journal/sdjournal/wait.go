@@ -57,7 +57,7 @@ func (w *watcher) stop() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	*w = watcher{known: w.known, listed: w.listed}
+	*w = watcher{known: w.known, listed: w.listed, err: w.err}
 }
 
 // WatchError returns why new entries are found by polling alone, which costs more and takes up to
@@ -106,17 +106,12 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 // startWatch lets libsystemd watch its directories. A list of files is not watched: on
 // a rename libsystemd would drop the file with entries in it that were not read yet.
 func (r *reader) startWatch() error {
-	r.watch.started = true
-	if r.watch.listed.IsZero() {
-		paths, err := r.origin.paths(false)
-		if err != nil {
-			return err
-		}
-		r.watch.known, r.watch.listed = paths, time.Now()
-	}
+	r.watch.started, r.watch.err = true, nil
 	if r.origin.list {
 		return nil
 	}
+	// Files may have come since the journal was opened.
+	r.watch.suspects = 1
 	// sd_journal_wait begins the watch, and drops files that were removed before it.
 	if result := r.h.journal.Wait(0); result < 0 {
 		r.watch.err = fmt.Errorf("watch journal directories, polling instead: %w", syscall.Errno(-result))
@@ -223,12 +218,16 @@ func (r *reader) checkFiles() (bool, error) {
 		return false, err
 	}
 	r.watch.listed = time.Now()
+	if r.origin.list {
+		r.watch.known = paths
+		if r.origin.isStale(paths) {
+			return true, r.reopen()
+		}
+		return false, nil
+	}
 	if !slices.Equal(paths, r.watch.known) {
 		r.watch.known = paths
 		r.watch.suspects = 1
-		if r.origin.list {
-			return true, r.reopen()
-		}
 		return false, nil
 	}
 	if r.watch.suspects == 0 {
