@@ -51,10 +51,11 @@ binaries: export CC := aarch64-linux-gnu-gcc
 else
 binaries: export CC := x86_64-linux-gnu-gcc
 endif
-binaries: export CGO_CFLAGS := -O2 -g -I$(CURDIR)/dist/include
+# After the compiler's own directories: only <systemd/...> is found there.
+binaries: export CGO_CFLAGS := -O2 -g -idirafter /usr/include
 endif
 binaries:
-	@mkdir -p "$(BINDIR)" dist/include && ln -sfn /usr/include/systemd dist/include/systemd
+	@mkdir -p "$(BINDIR)"
 	GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -buildmode=pie -ldflags '$(LDFLAGS)' -o "$(BINDIR)/" ./cmd/noded ./cmd/nodectl
 
 .PHONY: deps
