@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -73,6 +74,7 @@ type Daemon struct {
 	loaded     *config.Loaded // owned by the goroutine of Serve
 	authorizer *authz.Authorizer
 	calls      *limit.Calls
+	peers      *peercred.Credentials
 	server     *grpc.Server
 	health     *health.Server
 }
@@ -95,7 +97,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.location = cfg.Journal.Directory
 	if d.location == "" {
-		d.location = "/var/log/journal"
+		d.location = systemJournal(o.Root)
 	}
 	host := service.ReadHost(o.Root, cfg.Node.Name)
 	var reader service.Journal = source
@@ -113,25 +115,14 @@ func New(o Options) (*Daemon, error) {
 	d.warnNoReaders(readers)
 	d.authorizer = authz.New(uint32(os.Geteuid()), readers)
 	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: isJournalCall, Logger: o.Logger})
-	log := audit.New(o.Logger, audit.Config{Role: func(p *peercred.Peer) string { return authz.RoleName(d.authorizer.Role(p)) }})
-	d.server = grpc.NewServer(
-		grpc.Creds(peercred.New(d.connectionLimits)),
-		grpc.StatsHandler(log),
-		grpc.ChainUnaryInterceptor(log.Unary, d.authorizer.Unary, d.calls.Unary),
-		grpc.ChainStreamInterceptor(log.Stream, d.authorizer.Stream, d.calls.Stream),
-		grpc.MaxRecvMsgSize(cfg.Limits.MaxRequestBytes),
-		grpc.MaxConcurrentStreams(maxConcurrentStreams),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
-		grpc.ConnectionTimeout(connectionTimeout),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-		grpc.SharedWriteBuffer(true),
-		grpc.WaitForHandlers(true),
-	)
+	d.peers = peercred.New(d.connectionLimits)
+	d.server = d.newServer()
+	d.health = health.NewServer()
 	nodedv1.RegisterJournalServiceServer(d.server, service.NewJournal(service.JournalConfig{
 		Node:     host.Name,
 		Journal:  reader,
 		Catalog:  openCatalog(o.Logger),
-		Language: os.Getenv("LANG"),
+		Language: language(os.Getenv),
 		Limits:   d.recordLimits,
 	}))
 	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
@@ -143,7 +134,6 @@ func New(o Options) (*Daemon, error) {
 		Location:    d.location,
 		OpenStreams: d.calls.Open,
 	}))
-	d.health = health.NewServer()
 	healthpb.RegisterHealthServer(d.server, d.health)
 	if cfg.Server.Reflection {
 		reflection.Register(d.server)
@@ -156,6 +146,25 @@ func New(o Options) (*Daemon, error) {
 		d.health.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
 	}
 	return d, nil
+}
+
+// newServer returns a server without services. The interceptors are in the order in which they see a call: the audit
+// sees what the others refuse, and nothing of a caller without a role is counted.
+func (d *Daemon) newServer() *grpc.Server {
+	log := audit.New(d.log, audit.Config{Role: func(p *peercred.Peer) string { return authz.RoleName(d.authorizer.Role(p)) }})
+	return grpc.NewServer(
+		grpc.Creds(d.peers),
+		grpc.StatsHandler(log),
+		grpc.ChainUnaryInterceptor(log.Unary, d.authorizer.Unary, d.calls.Unary),
+		grpc.ChainStreamInterceptor(log.Stream, d.authorizer.Stream, d.calls.Stream),
+		grpc.MaxRecvMsgSize(d.loaded.Config.Limits.MaxRequestBytes),
+		grpc.MaxConcurrentStreams(maxConcurrentStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(connectionTimeout),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.SharedWriteBuffer(true),
+		grpc.WaitForHandlers(true),
+	)
 }
 
 // isJournalCall selects the calls that read the journal: those are counted.
@@ -182,6 +191,31 @@ func (d *Daemon) warnNoReaders(g authz.Group) {
 	if g.Name != "" && !g.Exists {
 		d.log.Warn("the reader group does not exist; only root and the user that noded runs as can read", "group", g.Name)
 	}
+}
+
+// systemJournal returns the directory in which journald keeps the journal of the machine: the persistent one if there
+// is one, else the volatile one. Both are read.
+func systemJournal(root string) string {
+	const persistent, volatile = "/var/log/journal", "/run/log/journal"
+	if _, err := os.Stat(filepath.Join(root, persistent)); err == nil {
+		return persistent
+	}
+	if _, err := os.Stat(filepath.Join(root, volatile)); err == nil {
+		return volatile
+	}
+	return persistent
+}
+
+// language returns the language of messages in the form of catalog names, de_DE, by the variables of locale(7).
+func language(getenv func(string) string) string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := getenv(name); value != "" {
+			value, _, _ = strings.Cut(value, ".")
+			value, _, _ = strings.Cut(value, "@")
+			return value
+		}
+	}
+	return ""
 }
 
 // openCatalog opens the message catalog of this machine. Without it records have no explanations.

@@ -103,12 +103,14 @@ func (d *Daemon) stop() {
 		d.server.GracefulStop()
 	}()
 	d.calls.Stop()
+	d.peers.CloseSilent()
 	timer := time.NewTimer(d.limits.Load().DrainTimeout)
 	defer timer.Stop()
 	select {
 	case <-drained:
 	case <-timer.C:
 		d.log.Warn("closing connections of clients that do not let go", "open_streams", d.calls.Open())
+		d.peers.CloseAll()
 		d.server.Stop()
 		<-drained
 	}

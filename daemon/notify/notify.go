@@ -5,6 +5,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -86,7 +87,7 @@ func (n *Notifier) beat(ctx context.Context, check func(context.Context) error) 
 	switch err := check(ctx); {
 	case err == nil:
 		n.notify(daemon.SdNotifyWatchdog)
-	case context.Cause(ctx) == context.Canceled:
+	case errors.Is(ctx.Err(), context.Canceled):
 		// noded stops.
 	default:
 		n.log.Error("the self-check does not pass; the service manager is not told that noded lives", "err", err)

@@ -60,11 +60,13 @@ func TestWatchdog(t *testing.T) {
 			n.RunWatchdog(ctx, func(context.Context) error { return health })
 		}()
 		time.Sleep(61 * time.Second)
+		synctest.Wait()
 		if beats != 5 {
 			t.Errorf("%d beats in 61 s at a watchdog of 30 s, want 5", beats)
 		}
 		health = errors.New("stuck")
 		time.Sleep(60 * time.Second)
+		synctest.Wait()
 		if beats != 5 || !strings.Contains(log.String(), "stuck") {
 			t.Errorf("%d beats although the check does not pass; log: %s", beats, log.String())
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc/credentials"
 )
@@ -30,6 +31,7 @@ type Credentials struct {
 	mu      sync.Mutex
 	total   int
 	perUser map[uint32]int
+	open    map[*trackedConn]struct{}
 }
 
 var _ credentials.TransportCredentials = (*Credentials)(nil)
@@ -37,7 +39,7 @@ var _ credentials.TransportCredentials = (*Credentials)(nil)
 // New returns credentials that count connections. limits is called for every connection, so that
 // the limits can change.
 func New(limits func() Limits) *Credentials {
-	return &Credentials{limits: limits, perUser: make(map[uint32]int)}
+	return &Credentials{limits: limits, perUser: make(map[uint32]int), open: make(map[*trackedConn]struct{})}
 }
 
 // ServerHandshake identifies the peer. The connection that it returns gives its place back when it is closed. A
@@ -51,33 +53,64 @@ func (c *Credentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 	if err != nil {
 		return nil, nil, fmt.Errorf("peer credentials: %w", err)
 	}
-	if int(peer.PID) == os.Getpid() {
-		return raw, peer, nil
-	}
-	if err := c.enter(peer.UID); err != nil {
+	tracked := &trackedConn{Conn: raw, credentials: c, uid: peer.UID, counted: int(peer.PID) != os.Getpid()}
+	if err := c.enter(tracked); err != nil {
 		return nil, nil, err
 	}
-	return &countedConn{Conn: raw, leave: sync.OnceFunc(func() { c.leave(peer.UID) })}, peer, nil
+	return tracked, peer, nil
 }
 
-func (c *Credentials) enter(uid uint32) error {
+func (c *Credentials) enter(conn *trackedConn) error {
 	limits := c.limits()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.total >= limits.Total || c.perUser[uid] >= limits.PerUser {
-		return fmt.Errorf("user %d: %w", uid, ErrTooManyConnections)
+	if conn.counted {
+		if c.total >= limits.Total || c.perUser[conn.uid] >= limits.PerUser {
+			return fmt.Errorf("user %d: %w", conn.uid, ErrTooManyConnections)
+		}
+		c.total++
+		c.perUser[conn.uid]++
 	}
-	c.total++
-	c.perUser[uid]++
+	c.open[conn] = struct{}{}
 	return nil
 }
 
-func (c *Credentials) leave(uid uint32) {
+func (c *Credentials) leave(conn *trackedConn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, ok := c.open[conn]; !ok {
+		return
+	}
+	delete(c.open, conn)
+	if !conn.counted {
+		return
+	}
 	c.total--
-	if c.perUser[uid]--; c.perUser[uid] == 0 {
-		delete(c.perUser, uid)
+	if c.perUser[conn.uid]--; c.perUser[conn.uid] == 0 {
+		delete(c.perUser, conn.uid)
+	}
+}
+
+// CloseSilent closes the connections over which the client has said nothing yet. A server that stops would
+// wait for them.
+func (c *Credentials) CloseSilent() {
+	c.close(func(conn *trackedConn) bool { return !conn.spoke.Load() })
+}
+
+// CloseAll closes all connections.
+func (c *Credentials) CloseAll() { c.close(func(*trackedConn) bool { return true }) }
+
+func (c *Credentials) close(which func(*trackedConn) bool) {
+	c.mu.Lock()
+	var chosen []*trackedConn
+	for conn := range c.open {
+		if which(conn) {
+			chosen = append(chosen, conn)
+		}
+	}
+	c.mu.Unlock()
+	for _, conn := range chosen {
+		_ = conn.Close()
 	}
 }
 
@@ -104,12 +137,25 @@ func (c *Credentials) Clone() credentials.TransportCredentials { return c }
 // OverrideServerName does nothing; a unix socket has no server name.
 func (c *Credentials) OverrideServerName(string) error { return nil }
 
-type countedConn struct {
+// trackedConn is a connection that the credentials know of until it is closed.
+type trackedConn struct {
 	net.Conn
-	leave func()
+	credentials *Credentials
+	uid         uint32
+	counted     bool
+	// spoke: the client has sent something.
+	spoke atomic.Bool
 }
 
-func (c *countedConn) Close() error {
-	c.leave()
+func (c *trackedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && !c.spoke.Load() {
+		c.spoke.Store(true)
+	}
+	return n, err
+}
+
+func (c *trackedConn) Close() error {
+	c.credentials.leave(c)
 	return c.Conn.Close()
 }

@@ -88,36 +88,56 @@ func TestConnectionCounts(t *testing.T) {
 	t.Parallel()
 	limits := Limits{Total: 3, PerUser: 2}
 	c := New(func() Limits { return limits })
-	enter := func(uid uint32, ok bool) {
+	enter := func(uid uint32, ok bool) *trackedConn {
 		t.Helper()
-		if err := c.enter(uid); (err == nil) != ok || err != nil && !errors.Is(err, ErrTooManyConnections) {
+		near, far := net.Pipe()
+		t.Cleanup(func() { _ = far.Close() })
+		conn := &trackedConn{Conn: near, credentials: c, uid: uid, counted: true}
+		if err := c.enter(conn); (err == nil) != ok || err != nil && !errors.Is(err, ErrTooManyConnections) {
 			t.Errorf("enter(%d) = %v, want ok=%v", uid, err, ok)
 		}
+		return conn
 	}
-	enter(1, true)
+	first := enter(1, true)
 	enter(1, true)
 	enter(1, false)
 	enter(2, true)
 	enter(3, false)
-	c.leave(1)
+	for range 2 {
+		if err := first.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 	enter(3, true)
-	c.leave(1)
-	c.leave(2)
-	c.leave(3)
-	if c.Open() != 0 || len(c.perUser) != 0 {
+	c.CloseAll()
+	if c.Open() != 0 || len(c.perUser) != 0 || len(c.open) != 0 {
 		t.Errorf("%d connections, %v are left", c.Open(), c.perUser)
 	}
 }
 
-func TestCloseGivesThePlaceBackOnce(t *testing.T) {
+func TestCloseSilent(t *testing.T) {
 	t.Parallel()
-	left := 0
-	near, far := net.Pipe()
-	defer far.Close()
-	conn := &countedConn{Conn: near, leave: func() { left++ }}
-	if err := conn.Close(); err != nil || left != 1 {
-		t.Errorf("Close = %v, left %d times", err, left)
+	c := New(func() Limits { return Limits{} })
+	var conns [2]*trackedConn
+	for i := range conns {
+		near, far := net.Pipe()
+		defer far.Close()
+		conns[i] = &trackedConn{Conn: near, credentials: c}
+		if err := c.enter(conns[i]); err != nil {
+			t.Fatal(err)
+		}
+		if i == 1 {
+			go func() { _, _ = far.Write([]byte("x")) }()
+			if _, err := conns[i].Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
+	c.CloseSilent()
+	if _, open := c.open[conns[1]]; len(c.open) != 1 || !open {
+		t.Errorf("%d connections are left", len(c.open))
+	}
+	c.CloseAll()
 }
 
 func TestFromContextWithoutPeer(t *testing.T) {
