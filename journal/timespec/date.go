@@ -20,9 +20,7 @@ func parseAbsolute(s string, now time.Time, loc *time.Location, zone string) (ti
 	c := clockTime{year: now.Year(), month: int(now.Month()), day: now.Day()}
 	date, s := cutDate(s, &c)
 	if date {
-		if s != "" && s[0] != ' ' {
-			return time.Time{}, false
-		}
+		// Like strptime, which systemd uses, this does not insist on the space.
 		s = strings.TrimLeft(s, " ")
 	}
 	if s != "" {
@@ -50,7 +48,7 @@ func cutWeekday(s string) (weekday int, rest string) {
 	if ok {
 		for d := time.Sunday; d <= time.Saturday; d++ {
 			if strings.EqualFold(name, d.String()) || strings.EqualFold(name, d.String()[:3]) {
-				return int(d), rest
+				return int(d), strings.TrimLeft(rest, " ")
 			}
 		}
 	}

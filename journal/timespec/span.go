@@ -89,7 +89,9 @@ func cutNumber(s string) (number uint64, fraction, rest string, ok bool) {
 		start := i + 1
 		for i = start; i < len(s) && isDigit(s[i]); i++ {
 		}
-		return number, s[start:i], s[i:], true
+		// 12.34.56 is an error, but 12.34 .56 is not.
+		ok = i > start && !strings.HasPrefix(s[i:], ".")
+		return number, s[start:i], s[i:], ok
 	}
 	return number, "", s[i:], i > 0
 }

@@ -133,15 +133,15 @@ func shift(base time.Time, sign int64, usec uint64) time.Time {
 // parseZoned reads a time whose zone is given by a name: UTC, one of the tz database, or an abbreviation that the
 // local zone uses at that time.
 func parseZoned(s, zone string, now time.Time, loc *time.Location) (time.Time, bool) {
+	// LoadLocation takes "" and "Local" too, which are not names of the tz database.
+	if zone == "" || zone == "Local" {
+		return time.Time{}, false
+	}
 	if t, ok := parseAbsolute(s, now, loc, zone); ok {
 		return t, true
 	}
 	if strings.EqualFold(zone, "UTC") {
 		zone = "UTC"
-	}
-	// LoadLocation takes "" and "Local" too, which are not names of the tz database.
-	if zone == "" || zone == "Local" {
-		return time.Time{}, false
 	}
 	named, err := time.LoadLocation(zone)
 	if err != nil {
