@@ -77,7 +77,8 @@ func (p *program) and(c Conjunction) {
 }
 
 func (p *program) priorities(set PrioritySet) {
-	if set == 0 {
+	if set == 0 || set == allPriorities {
+		// Entries without PRIORITY are wanted too, as journalctl --priority=debug shows them.
 		return
 	}
 	var c Conjunction

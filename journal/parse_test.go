@@ -139,6 +139,19 @@ func FuzzLevelOf(f *testing.F) {
 	})
 }
 
+func TestAllPrioritiesAreNoRestriction(t *testing.T) {
+	t.Parallel()
+	m := &memory{records: []Record{entry(1, 1, "PRIORITY=7"), entry(2, 1, "MESSAGE=no priority")}}
+	q := NewQuery()
+	for set, want := range map[PrioritySet]int{PriorityRange(0, 7): 2, PriorityRange(7, 1): 1} {
+		q.Filter.Priorities = set
+		var got heard
+		if err := (&Local{Engine: m}).Read(t.Context(), q, &got); err != nil || len(got.said) != want {
+			t.Errorf("priorities %08b: Read said %v, %v, want %d entries", set, got.said, err, want)
+		}
+	}
+}
+
 func TestParseTermAndID(t *testing.T) {
 	t.Parallel()
 	term, err := ParseTerm("_PID=a=b")

@@ -59,7 +59,7 @@ type Filter struct {
 	// Identifiers and ExcludeIdentifiers are values of SYSLOG_IDENTIFIER.
 	Identifiers        []string
 	ExcludeIdentifiers []string
-	// Priorities are syslog priorities 0 (emerg) to 7 (debug).
+	// Priorities are syslog priorities 0 (emerg) to 7 (debug). All eight of them are no restriction.
 	Priorities PrioritySet
 	// Facilities are syslog facility numbers 0 to 127.
 	Facilities []int
@@ -82,6 +82,9 @@ const MaxPatternBytes = 1024
 // PrioritySet is a set of syslog priorities: bit i stands for priority i. The
 // zero value selects all.
 type PrioritySet uint8
+
+// allPriorities has every priority, which is no restriction.
+const allPriorities PrioritySet = 0xff
 
 // PriorityRange returns the set of the priorities from low to high, in any order.
 func PriorityRange(a, b int) PrioritySet {

@@ -129,8 +129,8 @@ func (e *entry) load() error {
 			e.ends = make([]uint64, grown(items))
 		}
 	}
-	if items == 0 {
-		// No writer makes an entry without fields: the data is gone or damaged.
+	// No writer makes an entry without fields: then the data is gone or damaged.
+	if items == 0 || e.r.watch.started && !e.r.h.stillThere() {
 		return e.unreadable(syscall.EBADMSG)
 	}
 	e.fields = e.fields[:0]

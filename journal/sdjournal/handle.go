@@ -24,6 +24,8 @@ type handle struct {
 	journal *sdjournal.Journal
 	c       unsafe.Pointer // of journal
 	cursor  [cursorBytes]byte
+	// need takes results of the shim, so that they are not allocated for each call.
+	need [2]size
 }
 
 // errBinding: go-systemd is not the version that this package was written for.

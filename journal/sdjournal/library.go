@@ -12,6 +12,7 @@ package sdjournal
 import "C"
 
 import (
+	"bytes"
 	"fmt"
 	"syscall"
 	"unsafe"
@@ -32,6 +33,9 @@ const (
 	changeNop, changeSome = C.SD_JOURNAL_NOP, C.SD_JOURNAL_APPEND
 	changeFiles           = C.SD_JOURNAL_INVALIDATE
 )
+
+// size is C's size_t.
+type size C.size_t
 
 // library is libsystemd's table of functions.
 type library struct {
@@ -96,28 +100,35 @@ func (h *handle) readCursor(to *[cursorBytes]byte) error {
 	return nil
 }
 
+// stillThere reports whether the entry that move reached still has the same cursor. Vacuuming frees a file from its beginning,
+// where the header is that the cursor takes the sequence from: if that is there, everything that was read before was.
+// libsystemd leaves fields out silently whose data is gone.
+func (h *handle) stillThere() bool {
+	var now [cursorBytes]byte
+	length := bytes.IndexByte(h.cursor[:], 0)
+	return h.readCursor(&now) == nil && bytes.Equal(now[:length+1], h.cursor[:length+1])
+}
+
 // fields copies all items of the current entry to buf and the offsets of their ends to ends. If the room does not suffice
 // the error is errnoNoRoom and the numbers are what is needed.
 func (h *handle) fields(buf []byte, ends []uint64) (bytes, items int, err error) {
-	var needBytes, needEnds C.size_t
 	r := C.noded_fields(&h.lib.c, (*C.sd_journal)(h.c), unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)),
-		(*C.uint64_t)(unsafe.SliceData(ends)), C.size_t(len(ends)), &needBytes, &needEnds)
+		(*C.uint64_t)(unsafe.SliceData(ends)), C.size_t(len(ends)), (*C.size_t)(&h.need[0]), (*C.size_t)(&h.need[1]))
 	if r < 0 {
 		err = syscall.Errno(-r)
 	}
-	return int(needBytes), int(needEnds), err
+	return int(h.need[0]), int(h.need[1]), err
 }
 
 // field copies the first NAME=value of the field to buf and returns its size, with
 // errnoNoRoom if buf is too small.
 func (h *handle) field(name string, buf []byte) (int, error) {
-	var size C.size_t
 	r := C.noded_field(&h.lib.c, (*C.sd_journal)(h.c), (*C.char)(unsafe.Pointer(unsafe.StringData(name))), C.size_t(len(name)),
-		unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)), &size)
+		unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)), (*C.size_t)(&h.need[0]))
 	if r < 0 {
-		return int(size), syscall.Errno(-r)
+		return int(h.need[0]), syscall.Errno(-r)
 	}
-	return int(size), nil
+	return int(h.need[0]), nil
 }
 
 func (h *handle) seekMonotonic(boot journal.ID128, t journal.Usec) error {

@@ -180,7 +180,11 @@ func TestJournalctl(t *testing.T) {
 						skipped.Add(1)
 						continue
 					}
-					compared.Add(c.compare(t, combo))
+					n := c.compare(t, combo)
+					if n == 0 {
+						skipped.Add(1)
+					}
+					compared.Add(n)
 				}
 			})
 		}
@@ -207,6 +211,9 @@ func (c *comparison) compare(t *testing.T, combo combination) int64 {
 	}
 	files := source(c.fixture)
 	want := run(t, slices.Concat([]string{"journalctl", "--no-pager"}, files, args)...)
+	if knownFailure(want) != "" {
+		return 0
+	}
 	c.check(t, combo, "files", want, run(t, slices.Concat([]string{c.bin.nodectl, "journal", "--no-pager"}, files, args)...))
 	if c.address == "" || combo.filesOnly {
 		return 1

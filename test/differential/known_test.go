@@ -3,7 +3,10 @@
 
 package differential
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // known returns why nodectl differs from journalctl on purpose for this command line and fixture, empty if it must
 // not. The same list with the same reasons is in docs/journalctl.md.
@@ -27,7 +30,17 @@ func known(args, fixture string) string {
 		return "journalctl fails when there is no entry to show the cursor of"
 	case fixture == "binary" && has("-F MESSAGE"):
 		return "journalctl cuts values off at a NUL byte"
+	case has("-u nosuchunit", "--show-cursor"):
+		return "journalctl fails when there is no entry to show the cursor of"
 	default:
 		return ""
 	}
+}
+
+// knownFailure returns why journalctl fails where nodectl does not.
+func knownFailure(want result) string {
+	if want.exit != 0 && bytes.Contains(want.stderr, []byte("Failed to add filter for units")) {
+		return "journalctl fails when a pattern of unit names matches none; nodectl has no entries and says so"
+	}
+	return ""
 }
