@@ -351,7 +351,7 @@ func describe(t *testing.T, conn *grpc.ClientConn, service string) protoreflect.
 	have := func(name string) bool {
 		return slices.ContainsFunc(set.GetFile(), func(f *descriptorpb.FileDescriptorProto) bool { return f.GetName() == name })
 	}
-	for i := 0; i < len(set.File); i++ {
+	for i := 0; i < len(set.File); i++ { //nolint:intrange // the list grows meanwhile
 		for _, name := range set.File[i].GetDependency() {
 			if !have(name) {
 				ask(&reflectionv1.ServerReflectionRequest{MessageRequest: &reflectionv1.ServerReflectionRequest_FileByFilename{FileByFilename: name}})

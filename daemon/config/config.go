@@ -21,6 +21,10 @@ const DefaultFile = "/etc/noded/noded.yaml"
 // the terminator, see unix(7).
 const maxSocketPath = 107
 
+// maxMessageBytes is the largest batch or record that can be allowed. Clients accept messages of 64 MiB; the rest is
+// for what surrounds it.
+const maxMessageBytes = 60 << 20
+
 // Config is the configuration of noded. Keys documents each value.
 type Config struct {
 	Node    Node
@@ -120,6 +124,14 @@ func (c *Config) validate() []*Problem {
 	}
 	if l.MaxConnectionsPerUser > l.MaxConnections {
 		bad("limits.max_connections_per_user", "%d is more than limits.max_connections, which is %d", l.MaxConnectionsPerUser, l.MaxConnections)
+	}
+	for _, size := range []struct {
+		key   string
+		bytes int
+	}{{"limits.max_record_bytes", l.MaxRecordBytes}, {"limits.max_batch_bytes", l.MaxBatchBytes}} {
+		if size.bytes > maxMessageBytes {
+			bad(size.key, "at most %s: clients take no larger messages", sizeValue{new(maxMessageBytes)})
+		}
 	}
 	if l.MaxPatternBytes > journal.MaxPatternBytes {
 		bad("limits.max_pattern_bytes", "at most %d", journal.MaxPatternBytes)

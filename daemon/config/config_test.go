@@ -36,9 +36,18 @@ func flagSet(t *testing.T, args ...string) *pflag.FlagSet {
 	return flags
 }
 
+func defaults(t *testing.T) Config {
+	t.Helper()
+	loaded, err := Load(Sources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded.Config
+}
+
 func TestDefault(t *testing.T) {
 	t.Parallel()
-	c := Default()
+	c := defaults(t)
 	want := Config{
 		Server:  Server{Socket: "/run/noded/noded.sock", SocketMode: 0o660, SocketGroup: "noded", ReaderGroup: "noded", Reflection: true},
 		Journal: Journal{Engine: "auto"},
@@ -51,10 +60,7 @@ func TestDefault(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, c); diff != "" {
-		t.Errorf("Default (-want +got):\n%s", diff)
-	}
-	if problems := c.validate(); len(problems) > 0 {
-		t.Errorf("Default has problems: %v", problems)
+		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 }
 
@@ -64,7 +70,7 @@ func TestKeysAreComplete(t *testing.T) {
 		if k.Doc == "" || !strings.HasSuffix(k.Doc, ".") || strings.Count(k.Name, ".") != 1 {
 			t.Errorf("key %+v: want a name with one dot and a sentence", k)
 		}
-		c := Default()
+		c := defaults(t)
 		if got := k.Text(&c); k.value(&c).Set(got) != nil || k.Text(&c) != got {
 			t.Errorf("%s: %q does not survive a round trip", k.Name, got)
 		}
@@ -182,6 +188,7 @@ func TestProblems(t *testing.T) {
 		{"no socket", "server: {socket: ''}\n", []string{"FILE:1: server.socket: want the path of a unix socket"}},
 		{"long socket", "server: {socket: /" + strings.Repeat("x", 107) + "}\n", []string{"FILE:1: server.socket: the path has 108 bytes; the path of a socket can have 107"}},
 		{"over the total", "limits: {max_streams: 4, max_streams_per_user: 5}\n", []string{"FILE:1: limits.max_streams_per_user: 5 is more than limits.max_streams, which is 4"}},
+		{"record", "limits: {max_record_bytes: 1GiB}\n", []string{"FILE:1: limits.max_record_bytes: at most 60MiB: clients take no larger messages"}},
 		{"pattern", "limits: {max_pattern_bytes: 2000}\n", []string{"FILE:1: limits.max_pattern_bytes: at most 1024"}},
 	}
 	for _, tt := range tests {

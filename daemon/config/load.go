@@ -108,18 +108,6 @@ func Load(s Sources) (*Loaded, error) {
 	return loaded, nil
 }
 
-// Default returns the configuration that nothing has changed.
-func Default() Config {
-	var c Config
-	for _, k := range Keys() {
-		if err := k.value(&c).Set(k.Default); err != nil {
-			// The defaults are constants; a test loads them.
-			panic(fmt.Sprintf("default of %s: %v", k.Name, err))
-		}
-	}
-	return c
-}
-
 func (l *Loaded) origin(key string) Origin {
 	for _, v := range l.Values {
 		if v.Key.Name == key {

@@ -43,7 +43,7 @@ func groups(fd uintptr) ([]uint32, error) {
 	for {
 		size := uint32(len(list)) * uint32(unsafe.Sizeof(list[0]))
 		_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
-			uintptr(unsafe.Pointer(&list[0])), uintptr(unsafe.Pointer(&size)), 0)
+			uintptr(unsafe.Pointer(&list[0])), uintptr(unsafe.Pointer(&size)), 0) //nolint:gosec // size is that of list, which outlives the call
 		n := int(size / uint32(unsafe.Sizeof(list[0])))
 		switch {
 		case errno == 0:

@@ -195,7 +195,7 @@ func (l *Listener) open(c Config, group authz.Group, logger *slog.Logger) error 
 	l.identity = info
 	switch {
 	case !group.Exists && c.Group != "":
-		logger.Warn("the group of the socket does not exist; only the owner can connect", "group", c.Group)
+		logger.Warn("the group of the socket does not exist; the socket keeps the group of noded", "group", c.Group)
 	case group.Exists:
 		if err := os.Lchown(c.Path, -1, int(group.GID)); err != nil {
 			// Only root and members of a group can give it a file.
