@@ -19,6 +19,9 @@ import (
 // maxFileBytes is the largest configuration file that is read.
 const maxFileBytes = 1 << 20
 
+// maxProblems is the number of problems in a file after which the rest is not looked at.
+const maxProblems = 50
+
 // file is a configuration file, taken apart.
 type file struct {
 	path string
@@ -84,6 +87,9 @@ type fileParser struct {
 	problems []*Problem
 }
 
+// full reports whether so many problems were found that looking for more helps nobody.
+func (p *fileParser) full() bool { return len(p.problems) >= maxProblems }
+
 func (p *fileParser) bad(key string, node *yaml.Node, format string, args ...any) {
 	p.problems = append(p.problems, &Problem{Key: key, Origin: p.origin(node), Reason: fmt.Sprintf(format, args...)})
 }
@@ -102,7 +108,7 @@ func (p *fileParser) mapping(node *yaml.Node, prefix string) {
 		p.bad(prefix, node, "want keys with values")
 		return
 	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
+	for i := 0; i+1 < len(node.Content) && !p.full(); i += 2 {
 		name, content := node.Content[i], node.Content[i+1]
 		key := name.Value
 		if prefix != "" {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,19 +53,24 @@ func TestWatchdog(t *testing.T) {
 			}
 			return nil
 		}, 30*time.Second, slog.New(slog.NewTextHandler(&log, nil)))
-		var health error
+		var stuck atomic.Bool
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			n.RunWatchdog(ctx, func(context.Context) error { return health })
+			n.RunWatchdog(ctx, func(context.Context) error {
+				if stuck.Load() {
+					return errors.New("stuck")
+				}
+				return nil
+			})
 		}()
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
 		if beats != 5 {
 			t.Errorf("%d beats in 61 s at a watchdog of 30 s, want 5", beats)
 		}
-		health = errors.New("stuck")
+		stuck.Store(true)
 		time.Sleep(60 * time.Second)
 		synctest.Wait()
 		if beats != 5 || !strings.Contains(log.String(), "stuck") {
