@@ -4,9 +4,8 @@
 package output
 
 import (
+	"sort"
 	"unicode/utf8"
-
-	"github.com/mattn/go-runewidth"
 )
 
 const ellipsis = "…"
@@ -77,10 +76,22 @@ func ellipsisRange(s []byte, width, percent int) (head, tail int) {
 	return head, tail
 }
 
-// columns returns the columns that a character takes by systemd's count, in which
-// combining characters take one too.
+// columns returns the columns that a character takes by systemd's count: two where Unicode 6.0 calls it wide or
+// fullwidth and for pictographs up to U+1F567, else one. Combining characters take one too.
 func columns(r rune) int {
-	if runewidth.RuneWidth(r) == 2 {
+	if r < 0x1100 {
+		return 1
+	}
+	wide := [...][2]rune{ // first and last
+		{0x1100, 0x115f}, {0x2329, 0x232a}, {0x2e80, 0x2e99}, {0x2e9b, 0x2ef3}, {0x2f00, 0x2fd5}, {0x2ff0, 0x2ffb},
+		{0x3000, 0x303e}, {0x3041, 0x3096}, {0x3099, 0x30ff}, {0x3105, 0x312d}, {0x3131, 0x318e}, {0x3190, 0x31ba},
+		{0x31c0, 0x31e3}, {0x31f0, 0x321e}, {0x3220, 0x3247}, {0x3250, 0x32fe}, {0x3300, 0x4dbf}, {0x4e00, 0xa48c},
+		{0xa490, 0xa4c6}, {0xa960, 0xa97c}, {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe10, 0xfe19}, {0xfe30, 0xfe52},
+		{0xfe54, 0xfe66}, {0xfe68, 0xfe6b}, {0xff01, 0xff60}, {0xffe0, 0xffe6}, {0x1b000, 0x1b001}, {0x1f200, 0x1f202},
+		{0x1f210, 0x1f23a}, {0x1f240, 0x1f248}, {0x1f250, 0x1f251}, {0x1f300, 0x1f567}, {0x20000, 0x2fffd}, {0x30000, 0x3fffd},
+	}
+	i := sort.Search(len(wide), func(i int) bool { return wide[i][1] >= r })
+	if i < len(wide) && wide[i][0] <= r {
 		return 2
 	}
 	return 1
