@@ -50,7 +50,7 @@ func Open(path string) (*Catalog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open message catalog: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer func() { _ = f.Close() }()
 	b, err := io.ReadAll(io.LimitReader(f, maxDatabaseBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("read message catalog %s: %w", path, err)

@@ -15,7 +15,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,25 +27,8 @@ import (
 // remotePath is the program of systemd that writes journal files from the export format.
 const remotePath = "/lib/systemd/systemd-journal-remote"
 
-// reference is a journal file and what its records are, written once for all tests.
-var reference struct { //nolint:gochecknoglobals // guarded by once
-	once    sync.Once
-	dir     string
-	file    string
-	records []*journal.Record
-	err     error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if reference.dir != "" {
-		_ = os.RemoveAll(reference.dir)
-	}
-	os.Exit(code)
-}
-
-// referenceJournal returns a journal file with the sample entries, and the entries as records.
-func referenceJournal(t *testing.T) (file string, records []*journal.Record) {
+// writeJournal writes entries to a journal file and returns it, and the entries as records.
+func writeJournal(t *testing.T, entries []sampleEntry) (file string, records []*journal.Record) {
 	t.Helper()
 	for _, tool := range []string{remotePath, "journalctl"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -56,30 +38,20 @@ func referenceJournal(t *testing.T) (file string, records []*journal.Record) {
 			t.Skipf("compares with systemd's own tools: %v", err)
 		}
 	}
-	reference.once.Do(func() {
-		reference.dir, reference.err = os.MkdirTemp("", "noded-output")
-		if reference.err != nil {
-			return
-		}
-		reference.file = filepath.Join(reference.dir, "sample.journal")
-		reference.err = writeReference(reference.file)
-		if reference.err == nil {
-			reference.records, reference.err = readReference(reference.file)
-		}
-	})
-	if reference.err != nil {
-		t.Fatal(reference.err)
-	}
-	return reference.file, reference.records
-}
-
-func writeReference(file string) error {
+	file = filepath.Join(t.TempDir(), "sample.journal")
 	cmd := exec.Command(remotePath, "--output="+file, "-")
-	cmd.Stdin = bytes.NewReader(exportText(sampleEntries()))
+	cmd.Stdin = bytes.NewReader(exportText(entries))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("write %s: %w: %s", file, err, out)
+		t.Fatalf("write %s: %v: %s", file, err, out)
 	}
-	return nil
+	records, err := readReference(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(records) != len(entries) {
+		t.Fatalf("%s has %d records, want %d", file, len(records), len(entries))
+	}
+	return file, records
 }
 
 // sampleEntry is an entry of the sample journal: its fields as name and value in turn.
@@ -216,7 +188,7 @@ func render(t testing.TB, o output.Options, records []*journal.Record) []byte {
 // TestJournalctl compares every mode with the real journalctl, byte by byte.
 func TestJournalctl(t *testing.T) {
 	t.Parallel()
-	file, records := referenceJournal(t)
+	file, records := writeJournal(t, sampleEntries())
 	variants := []struct {
 		name string
 		args []string

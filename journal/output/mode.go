@@ -33,9 +33,7 @@ const (
 	WithUnit
 )
 
-// modeNames has the name of each mode at its index.
-//
-//nolint:gochecknoglobals // read-only table
+// modeNames has the name of each mode at its index; read-only.
 var modeNames = [...]string{
 	Short:           "short",
 	ShortFull:       "short-full",

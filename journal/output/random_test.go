@@ -4,11 +4,8 @@
 package output_test
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,17 +57,7 @@ func randomEntries(n int) []sampleEntry {
 // TestJournalctlRandom compares random entries with the real journalctl.
 func TestJournalctlRandom(t *testing.T) {
 	t.Parallel()
-	referenceJournal(t) // skips where there is no journalctl
-	file := filepath.Join(t.TempDir(), "random.journal")
-	cmd := exec.Command(remotePath, "--output="+file, "-")
-	cmd.Stdin = bytes.NewReader(exportText(randomEntries(600)))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("write journal: %v: %s", err, out)
-	}
-	records, err := readReference(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	file, records := writeJournal(t, randomEntries(600))
 	for _, variant := range []string{"plain", "all", "color", "narrow", "wide"} {
 		for _, name := range []string{"short", "short-iso-precise", "short-delta", "with-unit", "verbose", "export", "json", "cat"} {
 			t.Run(variant+"/"+name, func(t *testing.T) {
