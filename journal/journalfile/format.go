@@ -66,3 +66,45 @@ func (s State) String() string {
 		return "UNKNOWN"
 	}
 }
+
+// objectType is the first byte of an object.
+type objectType uint8
+
+const (
+	objectUnused objectType = iota
+	objectData
+	objectField
+	objectEntry
+	objectDataHashTable
+	objectFieldHashTable
+	objectEntryArray
+	objectTag
+)
+
+// String returns the name of the type.
+func (t objectType) String() string {
+	names := [...]string{"unused object", "data", "field", "entry", "data hash table", "field hash table", "entry array", "tag"}
+	if int(t) < len(names) {
+		return names[t]
+	}
+	return "object of unknown type"
+}
+
+// Sizes of the objects without their payload or items.
+const (
+	objectHeaderSize = 16
+	dataSize         = 64
+	dataSizeCompact  = 72
+	fieldSize        = 40
+	entrySize        = 64
+	entryArraySize   = 24
+	tagSize          = 64
+	hashItemSize     = 16
+)
+
+// Flags of data objects.
+const (
+	flagXZ   = 1 << 0
+	flagLZ4  = 1 << 1
+	flagZSTD = 1 << 2
+)

@@ -1,0 +1,15 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package journalfile
+
+import "io"
+
+// VerifyAt is Verify for content that is not in a file.
+func VerifyAt(r io.ReaderAt, size uint64) error {
+	h, err := parseHeader(r, size)
+	if err != nil {
+		return err
+	}
+	return verifyAt(r, &h)
+}
