@@ -148,6 +148,7 @@ func (p *Printer) linkRepeated(fields []journal.Field) []int {
 		p.names = make(map[string]int)
 	}
 	clear(p.names)
+	var marks uint64
 	for i := range fields {
 		name := fields[i].Name
 		if !p.exported(name) {
@@ -159,11 +160,14 @@ func (p *Printer) linkRepeated(fields []journal.Field) []int {
 			last, ok = p.names[name]
 			p.names[name] = i
 		} else {
-			for k := i - 1; k >= 0 && !ok; k-- {
+			// Names of different marks are different, so most need no search.
+			mark := uint64(1) << ((uint(len(name))*5 + uint(name[len(name)-1])*11 + uint(name[len(name)/2])) & 63)
+			for k := i - 1; marks&mark != 0 && k >= 0 && !ok; k-- {
 				if next[k] != -1 && fields[k].Name == name {
 					last, ok = k, true
 				}
 			}
+			marks |= mark
 		}
 		if !ok {
 			next = append(next, 0)
@@ -187,6 +191,11 @@ func (j *jsonWriter) value(b []byte, f *journal.Field, depth int) []byte {
 			return append(append(append(b, sgrHighlight...), "null"...), sgrNormal...)
 		}
 		return append(b, "null"...)
+	}
+	if plainPrefix(f.Value) == len(f.Value) {
+		b = j.beginString(b)
+		b = append(b, f.Value...)
+		return j.endString(b)
 	}
 	if printable(f.Value, true) {
 		b = j.beginString(b)
@@ -219,7 +228,7 @@ func (j *jsonWriter) value(b []byte, f *journal.Field, depth int) []byte {
 // the output is safe on a terminal.
 func appendJSONText(b, s []byte) []byte {
 	start := 0
-	for i := 0; i < len(s); {
+	for i := plainPrefix(s); i < len(s); {
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, n := utf8.DecodeRune(s[i:])

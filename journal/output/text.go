@@ -4,6 +4,7 @@
 package output
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"strconv"
 	"unicode/utf8"
@@ -14,7 +15,7 @@ import (
 // printable reports whether s is text by systemd's measure: UTF-8 without control characters
 // other than tab and, if newline is set, newline, and without noncharacters.
 func printable(s []byte, newline bool) bool {
-	for i := 0; i < len(s); {
+	for i := plainPrefix(s); i < len(s); {
 		c := s[i]
 		if c < utf8.RuneSelf {
 			if c < ' ' && c != '\t' && (c != '\n' || !newline) || c == 0x7f {
@@ -30,6 +31,33 @@ func printable(s []byte, newline bool) bool {
 		i += n
 	}
 	return true
+}
+
+// plainPrefix returns the length of a prefix of s that holds only printable ASCII characters other than the quote
+// and the backslash. It looks at eight bytes at a time, so the prefix may end up to seven bytes
+// before the first other character; it is all of s if there is none.
+func plainPrefix(s []byte) int {
+	const (
+		ones = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		x := binary.LittleEndian.Uint64(s[i:])
+		quote, backslash, del := x^(ones*'"'), x^(ones*'\\'), x^(ones*0x7f)
+		// The high bit of a byte is set in (y-ones)&^y where that byte of y is 0, in x-ones*' ' where it is
+		// less than a space. Borrows can only set more bits.
+		special := x | (x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash | (del-ones)&^del
+		if special&high != 0 {
+			return i
+		}
+	}
+	for j := i; j < len(s); j++ {
+		if c := s[j]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // nonCharacter reports whether Unicode reserves the code point for internal use.

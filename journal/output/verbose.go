@@ -39,6 +39,11 @@ func (p *Printer) appendVerboseField(b []byte, f *journal.Field) []byte {
 		b = append(b, off...)
 		return append(b, '\n')
 	}
+	if plainPrefix(f.Value) == len(f.Value) { // the usual case: one line
+		b = append(b, f.Value...)
+		b = append(b, '\n')
+		return append(b, off...)
+	}
 	value := f.Value
 	if p.o.Visible {
 		value = p.makeVisible(value, true)
