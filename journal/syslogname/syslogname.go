@@ -20,12 +20,12 @@ func PriorityNames() []string {
 	return []string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}
 }
 
-// FacilityNames returns the names of the facilities: the index is the number. Numbers without a
-// name, 12 to 15, have an empty one.
+// FacilityNames returns the names of the facilities: the index is the number. 12 to 15 have no
+// name, so theirs is the number, as in journalctl --facility=help.
 func FacilityNames() []string {
 	return []string{
 		"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
-		"", "", "", "", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+		"12", "13", "14", "15", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 	}
 }
 
@@ -70,10 +70,9 @@ func ParseFacilities(lists []string) ([]int, error) {
 			}
 			n, ok := parseFacility(item)
 			if !ok {
-				names := slices.DeleteFunc(FacilityNames(), func(name string) bool { return name == "" })
 				return nil, &journal.QueryError{
 					Field: "facility", Value: item,
-					Reason: "unknown facility; use a number or one of " + strings.Join(names, ", "),
+					Reason: "unknown facility; use a number from 0 to 127 or one of " + strings.Join(FacilityNames(), ", "),
 				}
 			}
 			numbers = append(numbers, n)
@@ -85,7 +84,7 @@ func ParseFacilities(lists []string) ([]int, error) {
 
 // parseFacility reads a name or a number.
 func parseFacility(s string) (int, bool) {
-	if i := slices.Index(FacilityNames(), s); i >= 0 && s != "" {
+	if i := slices.Index(FacilityNames(), s); i >= 0 {
 		return i, true
 	}
 	n, err := strconv.ParseUint(s, 10, 8)
