@@ -59,7 +59,8 @@ type Options struct {
 	Color bool
 	// Visible shows control characters, bidirectional controls and invalid UTF-8 in the text modes
 	// as escapes such as \x1b and \u202e. It is for terminals. The JSON modes are
-	// always safe; export is meant for programs and always exact.
+	// always safe; export is meant for programs and always exact. A message of up to 4096 bytes that
+	// is not text is shown with escapes too, where journalctl prints its size as blob data.
 	Visible bool
 	// Highlight finds what to emphasise in MESSAGE when Color is set: the byte range of the first
 	// match of --grep. nil means nothing.

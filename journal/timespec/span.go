@@ -87,7 +87,9 @@ func cutNumber(s string) (number uint64, fraction, rest string, ok bool) {
 	}
 	if i < len(s) && s[i] == '.' {
 		start := i + 1
-		for i = start; i < len(s) && isDigit(s[i]); i++ {
+		i = start
+		for i < len(s) && isDigit(s[i]) {
+			i++
 		}
 		// 12.34.56 is an error, but 12.34 .56 is not.
 		ok = i > start && !strings.HasPrefix(s[i:], ".")
