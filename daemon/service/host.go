@@ -32,7 +32,7 @@ func ReadHost(root, name string) Host {
 	h := Host{
 		Name:            name,
 		MachineID:       readID(root, "etc/machine-id"),
-		BootID:          readID(root, "proc/sys/kernel/random/boot_id"),
+		BootID:          readBootID(root),
 		KernelRelease:   readLine(root, "proc/sys/kernel/osrelease"),
 		Architecture:    runtime.GOARCH,
 		OperatingSystem: prettyName(root),
@@ -44,6 +44,15 @@ func ReadHost(root, name string) Host {
 		h.Name = "localhost"
 	}
 	return h
+}
+
+// readBootID prefers what noded.service had systemd read: inside the sandbox /proc is a new mount, which in a container has
+// the boot id of the machine around it.
+func readBootID(root string) journal.ID128 {
+	if id := readID(root, "run/credentials/noded.service/boot_id"); !id.IsZero() {
+		return id
+	}
+	return readID(root, "proc/sys/kernel/random/boot_id")
 }
 
 func readLine(root, name string) string {

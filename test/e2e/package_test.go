@@ -108,7 +108,7 @@ func TestRPMContents(t *testing.T) {
 		t.Errorf("files of %s (-want +got):\n%s", rpm, diff)
 	}
 	requires := output(t, "rpm", "--query", "--package", "--requires", rpm)
-	for _, want := range []string{"(systemd-libs or libsystemd0)", "systemd >= 246", "glibc >= 2.34"} {
+	for _, want := range []string{"(systemd-libs or libsystemd0)", "systemd >= 247", "glibc >= 2.34"} {
 		if !strings.Contains(requires, want+"\n") {
 			t.Errorf("requires = %q, want %q", requires, want)
 		}
