@@ -24,26 +24,22 @@ import (
 
 // TestWriteHeader: the text is that of journalctl --header.
 func TestWriteHeader(t *testing.T) {
-	for _, zone := range []string{"UTC", "Asia/Kolkata"} {
-		t.Setenv("TZ", zone)
-		for _, f := range journaltest.Corpus(t) {
-			for _, path := range f.Files {
-				if slices.Contains(f.Bad, path) {
-					continue
-				}
-				want, err := exec.Command("journalctl", "--header", "--file="+path).Output()
-				if err != nil {
-					t.Fatal(err)
-				}
-				var got bytes.Buffer
-				if err := journalfile.WriteHeader(&got, path); err != nil {
-					t.Fatal(err)
-				}
-				if zone == "UTC" {
-					if diff := cmp.Diff(string(want), got.String()); diff != "" {
-						t.Errorf("WriteHeader(%s) (-journalctl +ours):\n%s", path, diff)
-					}
-				}
+	t.Parallel()
+	for _, f := range journaltest.Corpus(t) {
+		for _, path := range f.Files {
+			if slices.Contains(f.Bad, path) {
+				continue
+			}
+			want, err := exec.Command("journalctl", "--header", "--file="+path).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			if err := journalfile.WriteHeader(&got, path); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("WriteHeader(%s) (-journalctl +ours):\n%s", path, diff)
 			}
 		}
 	}
@@ -154,8 +150,8 @@ func FuzzReadHeader(f *testing.F) {
 		if err == nil && h.HeaderSize+h.ArenaSize > uint64(len(content)) {
 			t.Errorf("accepted a header of %d + %d bytes in a file of %d", h.HeaderSize, h.ArenaSize, len(content))
 		}
-		if err := journalfile.WriteHeader(&bytes.Buffer{}, path); (err == nil) != (h.Path == path && err == nil) {
-			t.Errorf("WriteHeader: %v", err)
+		if printErr := journalfile.WriteHeader(&bytes.Buffer{}, path); (printErr == nil) != (err == nil) {
+			t.Errorf("WriteHeader: %v, but ReadHeader: %v", printErr, err)
 		}
 	})
 }

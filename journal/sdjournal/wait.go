@@ -46,7 +46,10 @@ type watcher struct {
 	listed time.Time
 	// suspects counts the listings since a change whose files are not those that libsystemd has open.
 	suspects int
-	timer    *time.Timer
+	// tried is the list for which the journal was opened anew already; once is enough, libsystemd may
+	// refuse a file for reasons of its own.
+	tried []string
+	timer *time.Timer
 }
 
 // stop releases the descriptor. Wait begins anew after it.
@@ -57,7 +60,7 @@ func (w *watcher) stop() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	*w = watcher{known: w.known, listed: w.listed, err: w.err}
+	*w = watcher{known: w.known, listed: w.listed, tried: w.tried, err: w.err}
 }
 
 // WatchError returns why new entries are found by polling alone, which costs more and takes up to
@@ -233,14 +236,14 @@ func (r *reader) checkFiles() (bool, error) {
 	if r.watch.suspects == 0 {
 		return false, nil
 	}
-	if r.inSync() {
+	if r.inSync() || slices.Equal(paths, r.watch.tried) {
 		r.watch.suspects = 0
 		return false, nil
 	}
 	if r.watch.suspects++; r.watch.suspects <= 3 {
 		return false, nil
 	}
-	r.watch.suspects = 0
+	r.watch.suspects, r.watch.tried = 0, paths
 	return true, r.reopen()
 }
 
