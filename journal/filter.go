@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/noded/noded/journal/glob"
 )
 
 // program is a Filter made ready for one Reader: the part that the engine answers by its indexes, and the
@@ -193,7 +195,7 @@ func userUnitFields() []string {
 func expandUnits(ctx context.Context, r Reader, names, fields []string) ([]string, error) {
 	var out, patterns []string
 	for _, name := range names {
-		if IsGlob(name) {
+		if glob.IsPattern(name) {
 			patterns = append(patterns, name)
 		} else {
 			out = append(out, name)
@@ -216,7 +218,7 @@ func unitsIn(ctx context.Context, r Reader, patterns, fields []string) ([]string
 	for _, field := range fields {
 		err := r.FieldValues(field, func(value []byte) bool {
 			name := string(value)
-			if len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return GlobMatch(p, name) }) {
+			if len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return glob.Match(p, name) }) {
 				found[name] = struct{}{}
 			}
 			return ctx.Err() == nil

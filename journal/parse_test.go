@@ -41,53 +41,6 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-func TestGlobMatch(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		pattern, name string
-		want          bool
-	}{
-		{"", "", true},
-		{"*", "", true},
-		{"*", "a/b", true},
-		{"a*", "ba", false},
-		{"*.service", "kubelet.service", true},
-		{"*let*", "kubelet.service", true},
-		{"k?belet.*", "kubelet.service", true},
-		{"?", "ä", true},
-		{"?", "", false},
-		{"[a-c]x", "bx", true},
-		{"[!a-c]x", "bx", false},
-		{"[^a-c]x", "dx", true},
-		{"[]]", "]", true},
-		{"[]-]", "-", true},
-		{"[", "[", true},
-		{"[a", "[a", true},
-		{`\*`, `\anything`, true},
-		{`\*`, "*", false},
-		{"a*b*c", "aXbXbXc", true},
-		{"a*b*c", "aXbXbX", false},
-		{"\xff*", "\xffa", true},
-	}
-	for _, tt := range tests {
-		if got := GlobMatch(tt.pattern, tt.name); got != tt.want {
-			t.Errorf("GlobMatch(%q, %q) = %v, want %v", tt.pattern, tt.name, got, tt.want)
-		}
-	}
-}
-
-func FuzzGlobMatch(f *testing.F) {
-	f.Add("a*[b-c]?", "axxbc")
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if GlobMatch(pattern, name) && !GlobMatch("*"+pattern+"*", name) {
-			t.Errorf("%q matches %q, but not with stars around it", name, pattern)
-		}
-		if !IsGlob(pattern) && GlobMatch(pattern, name) != (pattern == name) {
-			t.Errorf("%q has nothing special, but does not compare like text with %q", pattern, name)
-		}
-	})
-}
-
 func TestLevelOf(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

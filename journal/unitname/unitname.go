@@ -1,16 +1,16 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package unitname completes names of systemd units and matches them against shell patterns.
+// Package unitname completes names of systemd units.
 //
-//	name, err := unitname.Mangle("kubelet", true)  // kubelet.service
-//	ok := unitname.Match("kube*", name)            // true
+//	name, err := unitname.Mangle("kubelet", true) // kubelet.service
 package unitname
 
 import (
 	"strings"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/glob"
 )
 
 const (
@@ -25,13 +25,13 @@ const (
 
 // Mangle makes a unit name of what a person typed, as systemctl and journalctl do: .service is added
 // where a suffix is missing, /dev/sda becomes dev-sda.device, another absolute path a mount
-// unit, and characters that a unit name cannot have are escaped. With glob shell patterns are kept. Paths whose
+// unit, and characters that a unit name cannot have are escaped. With patterns shell patterns are kept. Paths whose
 // unit name would be too long are refused; systemd names them by a hash. The error is a *journal.QueryError.
-func Mangle(name string, glob bool) (string, error) {
+func Mangle(name string, patterns bool) (string, error) {
 	if name == "" {
 		return "", &journal.QueryError{Field: "unit", Reason: "the name is empty"}
 	}
-	if Valid(name) || glob && IsGlob(name) && consistsOf(name, alphabetGlob) {
+	if Valid(name) || patterns && glob.IsPattern(name) && consistsOf(name, alphabetGlob) {
 		return name, nil
 	}
 	if name[0] == '/' {
@@ -40,7 +40,7 @@ func Mangle(name string, glob bool) (string, error) {
 		}
 	}
 	set := alphabetAt
-	if glob {
+	if patterns {
 		set = alphabetGlob
 	}
 	var b strings.Builder
@@ -55,11 +55,11 @@ func Mangle(name string, glob bool) (string, error) {
 		}
 	}
 	unit := b.String()
-	pattern := glob && IsGlob(unit)
+	pattern := patterns && glob.IsPattern(unit)
 	if !pattern && !Valid(unit) {
 		unit += ".service"
 	}
-	if !glob && !Valid(unit) {
+	if !patterns && !Valid(unit) {
 		return "", &journal.QueryError{Field: "unit", Value: name, Reason: "not a name of a unit, and cannot be made one"}
 	}
 	return unit, nil
@@ -73,9 +73,6 @@ func Valid(name string) bool {
 	prefix := name[:strings.LastIndexByte(name, '.')]
 	return prefix != "" && prefix[0] != '@' && consistsOf(prefix, alphabetAt)
 }
-
-// IsGlob reports whether the name has a character that is special in shell patterns.
-func IsGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
 
 // hasSuffix reports whether the name ends in a type of unit.
 func hasSuffix(name string) bool {

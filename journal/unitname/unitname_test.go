@@ -63,32 +63,6 @@ func TestSystemdEscape(t *testing.T) {
 	}
 }
 
-// TestMatch compares with recorded answers of fnmatch.
-func TestMatch(t *testing.T) {
-	t.Parallel()
-	b, err := os.ReadFile("testdata/fnmatch.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
-		parts := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(parts) != 3 {
-			t.Fatalf("malformed line %q", line)
-		}
-		if got := unitname.Match(parts[1], parts[2]); got != (parts[0] == "yes") {
-			t.Errorf("Match(%q, %q) = %v, fnmatch says %s", parts[1], parts[2], got, parts[0])
-		}
-	}
-}
-
-// TestMatchCost makes sure that stars do not multiply.
-func TestMatchCost(t *testing.T) {
-	t.Parallel()
-	if unitname.Match(strings.Repeat("a*", 100)+"b", strings.Repeat("a", 10000)) {
-		t.Error("Match = true, want false")
-	}
-}
-
 // FuzzMangle checks that what Mangle makes is valid and stays as it is.
 func FuzzMangle(f *testing.F) {
 	for _, s := range []string{"kubelet", "/dev/sda", "a b", "x@y.timer", "/a/../b"} {
@@ -101,18 +75,6 @@ func FuzzMangle(f *testing.F) {
 		}
 		if again, err := unitname.Mangle(name, false); err != nil || again != name || !unitname.Valid(name) {
 			t.Errorf("Mangle(%q) = %q, again %q, %v", s, name, again, err)
-		}
-	})
-}
-
-// FuzzMatch checks that a pattern matches what it is made of.
-func FuzzMatch(f *testing.F) {
-	f.Add("kube*", "kubelet")
-	f.Add("[!a-z]", "A")
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		_ = unitname.Match(pattern, name)
-		if !unitname.IsGlob(name) && (!unitname.Match(name, name) || !unitname.Match("*"+name+"*", name)) {
-			t.Errorf("%q does not match itself", name)
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/noded/noded/journal/unitname"
+	"github.com/noded/noded/journal/glob"
 )
 
 // maxSuggestions is how many near names a hint lists.
@@ -39,8 +39,8 @@ func (c *journalCommand) suggestUnits(ctx context.Context) {
 
 // unknownUnit returns the hint for a unit; empty if it is known.
 func unknownUnit(unit string, known []string) string {
-	if unitname.IsGlob(unit) {
-		if slices.ContainsFunc(known, func(name string) bool { return unitname.Match(unit, name) }) {
+	if glob.IsPattern(unit) {
+		if slices.ContainsFunc(known, func(name string) bool { return glob.Match(unit, name) }) {
 			return ""
 		}
 		return "no unit matches " + visible(unit)

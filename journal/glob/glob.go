@@ -1,13 +1,19 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package unitname
+// Package glob matches names against shell patterns as journalctl matches unit names.
+//
+//	glob.Match("kube*", "kubelet.service") // true
+package glob
 
 import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
+
+// IsPattern reports whether the text has a character that is special in shell patterns.
+func IsPattern(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // Match reports whether the name matches the shell pattern, by the rules of fnmatch(3) with
 // FNM_NOESCAPE: * and ? match any characters, [a-z] and [!a-z] one of a set, and a backslash
