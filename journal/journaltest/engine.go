@@ -250,7 +250,7 @@ func (s suite) testEntry(t *testing.T, f Fixture) {
 	whole := s.open(t, journal.Source{Directory: f.Dir})
 	seek(t, r, journal.Head())
 	seek(t, whole, journal.Head())
-	for n := 0; n < 300; n++ {
+	for range 300 {
 		e, err := whole.Next()
 		if errors.Is(err, io.EOF) {
 			break

@@ -162,9 +162,11 @@ func (w *watcher) pause(ctx context.Context, d time.Duration) (bool, error) {
 	if err := w.file.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return false, fmt.Errorf("wait for journal: %w", err)
 	}
-	stop := context.AfterFunc(ctx, func() { w.file.SetReadDeadline(time.Unix(1, 0)) })
+	// The function may still run when this call has returned: it has the file for itself.
+	file := w.file
+	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	conn, err := w.file.SyscallConn()
+	conn, err := file.SyscallConn()
 	if err != nil {
 		return false, fmt.Errorf("wait for journal: %w", err)
 	}
