@@ -29,7 +29,7 @@ TESTFLAGS ?=
 
 GO_LINT := go tool -modfile=tools/lint/go.mod golangci-lint
 GO_BUF := go tool -modfile=tools/buf/go.mod buf
-SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/fuzz.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
+SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
 SHELL_SNIPPETS := $(wildcard packaging/deb/p* packaging/rpm/p*)
 
 .PHONY: help
@@ -86,6 +86,7 @@ dist/e2e:
 	VERSION=$(VERSION) packaging/build.sh dist/e2e/again deb $(HOSTARCH)
 	VERSION=$(VERSION) packaging/build.sh dist/e2e/again rpm $(HOSTARCH)
 	VERSION=99.0.0 packaging/build.sh dist/e2e/new deb $(HOSTARCH)
+	VERSION=99.0.0 packaging/build.sh dist/e2e/new rpm $(HOSTARCH)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME

@@ -9,12 +9,6 @@ klog() {
 	printf '%s%s %7d %s] %s\n' "$1" "$(date '+%m%d %H:%M:%S.%6N')" "$$" "$2" "$3"
 }
 
-# A real kubelet is a binary of that name; identifier and pid come from the process.
-if [ "${1-}" != named ]; then
-	cp /bin/dash /usr/local/bin/kubelet
-	exec /usr/local/bin/kubelet "$0" named
-fi
-
 klog I 'server.go:529' '"Kubelet version" kubeletVersion="v1.34.1"'
 klog I 'server.go:531' '"Golang settings" GOGC="" GOMAXPROCS="" GOTRACEBACK=""'
 klog I 'watchdog_linux.go:95' '"Systemd watchdog is not enabled"'

@@ -33,7 +33,7 @@ const kubeletUnit = `[Unit]
 Description=kubelet: The Kubernetes Node Agent
 
 [Service]
-ExecStart=/bin/sh /usr/local/bin/kubelet.sh
+ExecStart=/usr/local/bin/kubelet
 `
 
 func main() {
@@ -64,13 +64,13 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	d.show("dpkg --install /root/noded.deb")
-	d.write("/usr/local/bin/kubelet.sh", kubelet)
-	d.write("/etc/systemd/system/kubelet.service", kubeletUnit)
+	d.write("/usr/local/bin/kubelet", kubelet, 0o755)
+	d.write("/etc/systemd/system/kubelet.service", kubeletUnit, 0o644)
 	d.show("systemctl daemon-reload")
 	d.show("systemctl start kubelet.service")
 	d.waitFor("Kubelet version")
 	d.waitFor("PLEG")
-	d.show("nodectl status --no-pager")
+	d.show("nodectl status")
 	d.show("nodectl get units kubelet*")
 	d.show("nodectl journal kubelet --since 1h --level error --no-pager")
 	d.show("nodectl journal kubelet --since 1h --no-pager")
@@ -100,9 +100,9 @@ func (d *demo) show(command string) {
 	fmt.Fprint(d.out, d.last)
 }
 
-func (d *demo) write(path, content string) {
+func (d *demo) write(path, content string, mode os.FileMode) {
 	if d.err == nil {
-		d.err = d.node.WriteFile(d.ctx, path, strings.NewReader(content), 0o644)
+		d.err = d.node.WriteFile(d.ctx, path, strings.NewReader(content), mode)
 	}
 }
 

@@ -54,7 +54,9 @@ func TestNode(t *testing.T) {
 	}
 }
 
-func testInstalled(m machine) {
+// testInstalledUnits checks what both package families leave behind after installation and upgrade.
+func testInstalledUnits(m machine) {
+	m.t.Helper()
 	m.waitActive()
 	for _, unit := range []string{"noded.service", "noded.socket"} {
 		if got, _ := m.try("systemctl", "is-active", unit); got != "active\n" {
@@ -72,6 +74,10 @@ func testInstalled(m machine) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		m.t.Errorf("modes (-want +got):\n%s", diff)
 	}
+}
+
+func testInstalled(m machine) {
+	testInstalledUnits(m)
 	m.run("noded", "config", "check")
 	if v := m.run("dpkg-query", "--show", "--showformat=${Version}", "noded"); !strings.HasSuffix(v, "-1") {
 		m.t.Errorf("version %q", v)
