@@ -31,6 +31,16 @@ Each call leaves one line in noded's own log.`},
 		{"SIGNALS", `
 SIGHUP reads the configuration again; a wrong one is reported and the old one stays. SIGTERM and SIGINT end noded:
 streams are told, and clients go on by cursor when it is back. A second signal ends it at once.`},
+		{"SANDBOX", `
+noded.service runs without capabilities and without a network, may execute nothing but noded, and of /etc and /var/lib sees only
+what it needs. /home, /root and /tmp are hidden. To serve journal files from such a place, name it in a drop-in:
+
+  # systemctl edit noded.service
+  [Service]
+  BindReadOnlyPaths=/home/me/journal
+
+A state.directory other than /var/lib/noded needs BindPaths= in the same way. A group that is made while noded runs is known
+after a restart.`},
 		{"FILES", `
   /etc/noded/noded.yaml   configuration, see noded.yaml(5)
   /run/noded/noded.sock   socket, made by noded.socket
