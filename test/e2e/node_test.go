@@ -227,7 +227,7 @@ func (m machine) sandboxFiles(pid string) {
 			m.t.Errorf("%s in the sandbox (-want +got):\n%s", dir, diff)
 		}
 	}
-	for _, file := range []string{"/etc/canary", configFile, "/var/log/journal/canary", "/usr/bin/canary", "/canary"} {
+	for _, file := range []string{"/etc/canary", configFile, "/var/log/journal/canary", "/usr/bin/canary", "/canary", "/home/canary", "/root/canary"} {
 		if err := os.WriteFile(root+file, nil, 0o600); err == nil {
 			m.t.Errorf("%s can be written in the sandbox", file)
 		}
