@@ -52,8 +52,6 @@ const (
 	GapSuppressed
 	// GapCursorLost: the entry that the cursor names is gone; reading went on at the nearest one.
 	GapCursorLost
-	// GapSlowReader: the consumer was too slow and was moved on.
-	GapSlowReader
 )
 
 // String returns a lower-case word for the reason.
@@ -75,8 +73,6 @@ func (r GapReason) String() string {
 		return "suppressed by journald"
 	case GapCursorLost:
 		return "cursor lost"
-	case GapSlowReader:
-		return "slow reader"
 	default:
 		return "unknown"
 	}

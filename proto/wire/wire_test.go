@@ -145,7 +145,7 @@ func TestRecordRoundTrip(t *testing.T) {
 
 func TestEventsRoundTrip(t *testing.T) {
 	t.Parallel()
-	for reason := journal.GapUnknown; reason <= journal.GapSlowReader; reason++ {
+	for reason := journal.GapUnknown; reason <= journal.GapCursorLost; reason++ {
 		want := journal.Gap{Source: "s", Count: 1, Exact: true, First: 2, Last: 3, Reason: reason, Detail: "d"}
 		if diff := cmp.Diff(want, GapFromProto(GapToProto("n", want))); diff != "" {
 			t.Errorf("gap changed (-want +got):\n%s", diff)

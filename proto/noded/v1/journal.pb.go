@@ -115,8 +115,6 @@ const (
 	GapReason_GAP_REASON_SUPPRESSED GapReason = 7
 	// The entry that the cursor names is gone; reading went on at the nearest one.
 	GapReason_GAP_REASON_CURSOR_LOST GapReason = 8
-	// The client read too slowly and was moved on.
-	GapReason_GAP_REASON_SLOW_READER GapReason = 9
 )
 
 // Enum value maps for GapReason.
@@ -131,7 +129,6 @@ var (
 		6: "GAP_REASON_TOO_LARGE",
 		7: "GAP_REASON_SUPPRESSED",
 		8: "GAP_REASON_CURSOR_LOST",
-		9: "GAP_REASON_SLOW_READER",
 	}
 	GapReason_value = map[string]int32{
 		"GAP_REASON_UNSPECIFIED": 0,
@@ -143,7 +140,6 @@ var (
 		"GAP_REASON_TOO_LARGE":   6,
 		"GAP_REASON_SUPPRESSED":  7,
 		"GAP_REASON_CURSOR_LOST": 8,
-		"GAP_REASON_SLOW_READER": 9,
 	}
 )
 
@@ -181,15 +177,16 @@ type JournalServiceReadRequest struct {
 	SinceRealtimeUsec *uint64 `protobuf:"varint,1,opt,name=since_realtime_usec,json=sinceRealtimeUsec,proto3,oneof" json:"since_realtime_usec,omitempty"`
 	// Entries received at this time or earlier. Unset: no upper bound.
 	UntilRealtimeUsec *uint64 `protobuf:"varint,2,opt,name=until_realtime_usec,json=untilRealtimeUsec,proto3,oneof" json:"until_realtime_usec,omitempty"`
-	// Start at the entry that this cursor names; excludes since_realtime_usec. A cursor whose entry is gone
-	// resumes at the nearest entry and a Gap says so. Empty: no cursor.
+	// Start at the entry that this cursor names; excludes since_realtime_usec, unless reverse is set. If its entry is
+	// gone, reading starts at the nearest later one (earlier with reverse) and a Gap says so; if nothing is there, a
+	// follow starts at the end. Empty: no cursor.
 	Cursor string `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// Start right after the entry that cursor names.
 	AfterCursor bool `protobuf:"varint,4,opt,name=after_cursor,json=afterCursor,proto3" json:"after_cursor,omitempty"`
 	// Newest entries first. Excludes follow.
 	Reverse bool `protobuf:"varint,5,opt,name=reverse,proto3" json:"reverse,omitempty"`
-	// Number of entries to return at most: the last ones, or the first ones with from_head. With follow
-	// the number of entries before following begins. Unset: all.
+	// Number of entries to return at most: the last ones, or the first ones with from_head or a cursor. With
+	// follow the number of entries before following begins. Unset: all.
 	Lines *uint64 `protobuf:"varint,6,opt,name=lines,proto3,oneof" json:"lines,omitempty"`
 	// lines counts from the beginning. Excludes follow and reverse.
 	FromHead bool `protobuf:"varint,7,opt,name=from_head,json=fromHead,proto3" json:"from_head,omitempty"`
@@ -204,9 +201,11 @@ type JournalServiceReadRequest struct {
 	// Fill JournalEntry.catalog.
 	IncludeCatalog bool `protobuf:"varint,12,opt,name=include_catalog,json=includeCatalog,proto3" json:"include_catalog,omitempty"`
 	// Leave JournalEntry.cursor empty; it can be told from the other members.
-	OmitCursors   bool `protobuf:"varint,13,opt,name=omit_cursors,json=omitCursors,proto3" json:"omit_cursors,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OmitCursors bool `protobuf:"varint,13,opt,name=omit_cursors,json=omitCursors,proto3" json:"omit_cursors,omitempty"`
+	// Language of catalog texts, such as de_DE. Empty: that of the node.
+	CatalogLanguage string `protobuf:"bytes,17,opt,name=catalog_language,json=catalogLanguage,proto3" json:"catalog_language,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *JournalServiceReadRequest) Reset() {
@@ -328,6 +327,13 @@ func (x *JournalServiceReadRequest) GetOmitCursors() bool {
 		return x.OmitCursors
 	}
 	return false
+}
+
+func (x *JournalServiceReadRequest) GetCatalogLanguage() string {
+	if x != nil {
+		return x.CatalogLanguage
+	}
+	return ""
 }
 
 // JournalFilter says which entries are wanted. All members that are set must hold; the items of a
@@ -1952,7 +1958,7 @@ var File_noded_v1_journal_proto protoreflect.FileDescriptor
 
 const file_noded_v1_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x16noded/v1/journal.proto\x12\bnoded.v1\x1a\x16noded/v1/options.proto\"\x9c\x04\n" +
+	"\x16noded/v1/journal.proto\x12\bnoded.v1\x1a\x16noded/v1/options.proto\"\xc7\x04\n" +
 	"\x19JournalServiceReadRequest\x123\n" +
 	"\x13since_realtime_usec\x18\x01 \x01(\x04H\x00R\x11sinceRealtimeUsec\x88\x01\x01\x123\n" +
 	"\x13until_realtime_usec\x18\x02 \x01(\x04H\x01R\x11untilRealtimeUsec\x88\x01\x01\x12\x16\n" +
@@ -1967,7 +1973,8 @@ const file_noded_v1_journal_proto_rawDesc = "" +
 	" \x03(\tR\x06fields\x12\x1b\n" +
 	"\tno_fields\x18\v \x01(\bR\bnoFields\x12'\n" +
 	"\x0finclude_catalog\x18\f \x01(\bR\x0eincludeCatalog\x12!\n" +
-	"\fomit_cursors\x18\r \x01(\bR\vomitCursorsB\x16\n" +
+	"\fomit_cursors\x18\r \x01(\bR\vomitCursors\x12)\n" +
+	"\x10catalog_language\x18\x11 \x01(\tR\x0fcatalogLanguageB\x16\n" +
 	"\x14_since_realtime_usecB\x16\n" +
 	"\x14_until_realtime_usecB\b\n" +
 	"\x06_linesJ\x04\b\x0e\x10\x11\"\xb8\x04\n" +
@@ -2101,7 +2108,7 @@ const file_noded_v1_journal_proto_rawDesc = "" +
 	"\n" +
 	"LEVEL_INFO\x10\x04\x12\x0f\n" +
 	"\vLEVEL_DEBUG\x10\x05\x12\x0f\n" +
-	"\vLEVEL_TRACE\x10\x06*\x92\x02\n" +
+	"\vLEVEL_TRACE\x10\x06*\xf6\x01\n" +
 	"\tGapReason\x12\x1a\n" +
 	"\x16GAP_REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13GAP_REASON_VACUUMED\x10\x01\x12\x16\n" +
@@ -2111,8 +2118,7 @@ const file_noded_v1_journal_proto_rawDesc = "" +
 	"\x11GAP_REASON_DENIED\x10\x05\x12\x18\n" +
 	"\x14GAP_REASON_TOO_LARGE\x10\x06\x12\x19\n" +
 	"\x15GAP_REASON_SUPPRESSED\x10\a\x12\x1a\n" +
-	"\x16GAP_REASON_CURSOR_LOST\x10\b\x12\x1a\n" +
-	"\x16GAP_REASON_SLOW_READER\x10\t2\xfb\x03\n" +
+	"\x16GAP_REASON_CURSOR_LOST\x10\b2\xfb\x03\n" +
 	"\x0eJournalService\x12Y\n" +
 	"\x04Read\x12#.noded.v1.JournalServiceReadRequest\x1a$.noded.v1.JournalServiceReadResponse\"\x04\xc8\xda\x18\x020\x01\x12J\n" +
 	"\tListUnits\x12\x1a.noded.v1.ListUnitsRequest\x1a\x1b.noded.v1.ListUnitsResponse\"\x04\xc8\xda\x18\x02\x12J\n" +
