@@ -212,11 +212,19 @@ func expandUnits(ctx context.Context, r Reader, names, fields []string) ([]strin
 	return slices.Compact(out), nil
 }
 
-// unitsIn lists the values of the fields that match one of the patterns, all with no pattern.
+// maxUnits bounds the number of unit names that are listed or that patterns expand to: anybody can write UNIT=, and
+// a node has some hundreds.
+const maxUnits = 50_000
+
+// unitsIn lists the unit names among the values of the fields that match one of the patterns, all with no
+// pattern.
 func unitsIn(ctx context.Context, r Reader, patterns, fields []string) ([]string, error) {
 	found := make(map[string]struct{})
 	for _, field := range fields {
 		err := r.FieldValues(field, func(value []byte) bool {
+			if !isUnitName(value) || len(found) > maxUnits {
+				return ctx.Err() == nil && len(found) <= maxUnits
+			}
 			name := string(value)
 			if len(patterns) == 0 || slices.ContainsFunc(patterns, func(p string) bool { return glob.Match(p, name) }) {
 				found[name] = struct{}{}
@@ -230,12 +238,23 @@ func unitsIn(ctx context.Context, r Reader, patterns, fields []string) ([]string
 			return nil, err
 		}
 	}
+	if len(found) > maxUnits {
+		return nil, &QueryError{Field: "unit", Reason: fmt.Sprintf("more than %d names of units match; give a narrower pattern", maxUnits)}
+	}
 	names := make([]string, 0, len(found))
 	for name := range found {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names, nil
+}
+
+// isUnitName reports whether the value can be the name of a unit: some printable ASCII without blanks and slashes.
+func isUnitName(value []byte) bool {
+	if len(value) == 0 || len(value) > maxUnitName {
+		return false
+	}
+	return !slices.ContainsFunc(value, func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '/' })
 }
 
 // looks reports whether the program needs to look at each entry.

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// lateness is how long after Until a follower still waits for entries of that time: journald stamps them when it
+// receives them and writes them after that.
+const lateness = 2 * time.Second
+
 // follow delivers entries as they are written, until the context ends or the query's Until has passed.
 func (rd *reading) follow(lost *lossTracker) error {
 	if err := rd.tellProgress(true); err != nil {
@@ -33,10 +37,10 @@ func (rd *reading) follow(lost *lossTracker) error {
 			return err
 		}
 		lost.reached()
-		if done {
+		if done || rd.q.Until != nil && UsecOf(rd.now().Add(-lateness)) > *rd.q.Until {
 			return rd.tellProgress(true)
 		}
-		if rd.looked != rd.toldAt || time.Since(rd.told) >= 10*progressInterval {
+		if rd.looked != rd.toldAt || rd.now().Sub(rd.told) >= 10*progressInterval {
 			if err := rd.tellProgress(true); err != nil {
 				return err
 			}

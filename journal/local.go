@@ -6,6 +6,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Local answers questions about journal files on this machine. It is safe for
@@ -18,6 +19,16 @@ type Local struct {
 	// CurrentBoot is the running boot, if the source is this machine's own journal: it is what
 	// boot offset 0 means even before its first entry. Zero for other sources.
 	CurrentBoot ID128
+
+	// clock replaces time.Now in tests.
+	clock func() time.Time
+}
+
+func (l *Local) now() time.Time {
+	if l.clock != nil {
+		return l.clock()
+	}
+	return time.Now()
 }
 
 // Boot is one boot that the journal holds.

@@ -5,6 +5,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -114,7 +115,7 @@ func (r *memoryReader) Skip(n int64) (Entry, int64, error) {
 	var made int64
 	for made < want {
 		e, err := step()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		last = e

@@ -6,6 +6,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Query asks for entries. The zero value is every entry, oldest first.
@@ -13,7 +14,8 @@ type Query struct {
 	// Since and Until bound the realtime stamps, both inclusive; nil means unbounded.
 	Since, Until *Usec
 	// Cursor starts at the entry that it names, or right after it with AfterCursor.
-	// Empty means no cursor. Cursor and Since exclude each other.
+	// Empty means no cursor. Cursor and Since, two places to start, exclude each other unless
+	// Reverse makes Since the place to end.
 	Cursor      Cursor
 	AfterCursor bool
 	// Reverse gives the newest entries first.
@@ -128,7 +130,7 @@ func (q *Query) Validate() error {
 	if q.Since != nil && q.Until != nil && *q.Since > *q.Until {
 		bad("since", "", "must be before until")
 	}
-	if q.Since != nil && q.Cursor != "" {
+	if q.Since != nil && q.Cursor != "" && !q.Reverse {
 		bad("since", "", "cannot be used with a cursor: choose one place to start")
 	}
 	if q.Follow && q.Reverse {
@@ -151,6 +153,7 @@ func (q *Query) Validate() error {
 	if _, err := compilePattern("exclude", q.Filter.Exclude, q.Filter.IgnoreCase); err != nil {
 		errs = append(errs, err)
 	}
+	q.Filter.validateTexts(bad)
 	for _, f := range q.Filter.Facilities {
 		if f < 0 || f > 127 {
 			bad("facility", fmt.Sprint(f), "want a number from 0 to 127")
@@ -164,4 +167,34 @@ func (q *Query) Validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// maxUnitName is the length of the longest unit name in bytes, which bounds patterns for them too.
+const maxUnitName = 255
+
+// validateTexts reports names and patterns that no entry can have.
+func (f *Filter) validateTexts(bad func(field, value, reason string)) {
+	lists := []struct {
+		field  string
+		values []string
+		max    int
+	}{
+		{"unit", f.Units, maxUnitName},
+		{"user-unit", f.UserUnits, maxUnitName},
+		{"identifier", f.Identifiers, 0},
+		{"exclude-identifier", f.ExcludeIdentifiers, 0},
+		{"transport", f.Transports, 0},
+		{"grep", []string{f.Grep}, 0},
+		{"exclude", []string{f.Exclude}, 0},
+	}
+	for _, l := range lists {
+		for _, v := range l.values {
+			if !utf8.ValidString(v) {
+				bad(l.field, v, "not valid UTF-8; FIELD=VALUE matches any bytes")
+			}
+			if l.max > 0 && len(v) > l.max {
+				bad(l.field, "", fmt.Sprintf("%d bytes; a unit name has at most %d", len(v), l.max))
+			}
+		}
+	}
 }

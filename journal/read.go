@@ -25,6 +25,7 @@ const messageDropped = "a596d6fe7bfa4994828e72309e95d61e"
 // reading is one run of a query.
 type reading struct {
 	ctx  context.Context
+	now  func() time.Time
 	r    Reader
 	q    *Query
 	p    *program
@@ -62,7 +63,7 @@ func (l *Local) Read(ctx context.Context, q Query, sink Sink) error {
 	if err != nil {
 		return err
 	}
-	rd := &reading{ctx: ctx, r: r, q: &q, p: p, sink: sink, told: time.Now(), problem: make(map[string]bool)}
+	rd := &reading{ctx: ctx, now: l.now, r: r, q: &q, p: p, sink: sink, told: l.now(), problem: make(map[string]bool)}
 	return rd.run()
 }
 
@@ -153,16 +154,21 @@ func (rd *reading) look(e Entry) (done bool, err error) {
 	if rd.q.Lines >= 0 && !rd.q.Follow && rd.shown >= rd.q.Lines {
 		return true, nil
 	}
-	rd.last = e.Header()
-	if !rd.q.Reverse && rd.q.Until != nil && rd.last.Realtime > *rd.q.Until ||
-		rd.q.Reverse && rd.q.Since != nil && rd.last.Realtime < *rd.q.Since {
+	h := e.Header()
+	if !rd.q.Reverse && rd.q.Until != nil && h.Realtime > *rd.q.Until ||
+		rd.q.Reverse && rd.q.Since != nil && h.Realtime < *rd.q.Since {
 		return true, nil
 	}
+	rd.last = h
 	news := rd.boot != rd.last.BootID
 	rd.boot = rd.last.BootID
 	wanted, err := rd.p.wants(e)
 	if err != nil {
-		return false, rd.sink.Gap(rd.unreadable(err))
+		if err := rd.sink.Gap(rd.unreadable(err)); err != nil {
+			return false, err
+		}
+		// The position moves on, so that a read that resumes does not meet the entry again.
+		return false, rd.tellProgress(false)
 	}
 	if !wanted {
 		if news {
@@ -186,7 +192,7 @@ func (rd *reading) pause() error {
 	if err := rd.ctx.Err(); err != nil {
 		return err
 	}
-	if time.Since(rd.told) < progressInterval {
+	if rd.now().Sub(rd.told) < progressInterval {
 		return nil
 	}
 	return rd.tellProgress(false)
@@ -205,7 +211,7 @@ func (rd *reading) unreadable(err error) Gap {
 }
 
 func (rd *reading) tellProgress(caughtUp bool) error {
-	rd.told, rd.toldAt = time.Now(), rd.looked
+	rd.told, rd.toldAt = rd.now(), rd.looked
 	p := Progress{CaughtUp: caughtUp}
 	if rd.last != (Header{}) {
 		p.Cursor, p.BootID = rd.last.Cursor(), rd.boot
@@ -230,10 +236,10 @@ func (rd *reading) tellProblems() error {
 	return nil
 }
 
-// tellDropped reports the messages that journald itself dropped, if the entry says so.
+// tellDropped reports the messages that journald itself dropped, if the entry says so. Only journald
+// writes entries of the transport driver; anybody else's word for it does not count.
 func (rd *reading) tellDropped(e Entry) error {
-	id, err := lookup(e, "MESSAGE_ID")
-	if err != nil || string(id) != messageDropped {
+	if !has(e, "MESSAGE_ID", messageDropped) || !has(e, "_TRANSPORT", "driver") {
 		return nil
 	}
 	g := Gap{
@@ -250,8 +256,15 @@ func (rd *reading) tellDropped(e Entry) error {
 			break
 		}
 	}
-	if n, _ := lookup(e, "N_DROPPED"); n != nil {
+	if n, err := lookup(e, "N_DROPPED"); err == nil {
+		// No number is a count that is not known.
 		g.Count, _ = strconv.ParseUint(string(n), 10, 64)
 	}
 	return rd.sink.Gap(g)
+}
+
+// has reports whether the first value of the field can be read and is this one.
+func has(e Entry, name, value string) bool {
+	got, err := lookup(e, name)
+	return err == nil && string(got) == value
 }

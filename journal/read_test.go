@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func usec(seconds int) *Usec {
@@ -106,6 +107,8 @@ func TestReadErrors(t *testing.T) {
 		{"long pattern", func(q *Query) { q.Filter.Grep = strings.Repeat("x", MaxPatternBytes+1) }, ErrInvalidQuery, "1024"},
 		{"no such boot", func(q *Query) { q.Filter.Boot = &BootRef{Offset: -9} }, ErrNoBoot, "-9"},
 		{"no such boot id", func(q *Query) { q.Filter.Boot = &BootRef{ID: ID128{0: 77}} }, ErrNoBoot, "4d0000"},
+		{"not UTF-8", func(q *Query) { q.Filter.Identifiers = []string{"\xff"} }, ErrInvalidQuery, "UTF-8"},
+		{"long unit pattern", func(q *Query) { q.Filter.Units = []string{strings.Repeat("*a", 200)} }, ErrInvalidQuery, "255"},
 		{"bad field", func(q *Query) { q.Filter.Matches = []Conjunction{{{"a b", "c"}}} }, ErrInvalidQuery, "upper-case"},
 	}
 	for _, tt := range tests {
@@ -124,7 +127,8 @@ func TestReadErrors(t *testing.T) {
 func TestReadTellsGaps(t *testing.T) {
 	t.Parallel()
 	corrupt := FileProblem{Path: "/j/bad.journal", Reason: GapTruncated, Err: errors.New("ends early")}
-	dropped := entry(13, 3, "MESSAGE_ID="+messageDropped, "N_DROPPED=42", "UNIT=loud.service")
+	dropped := entry(13, 3, "MESSAGE_ID="+messageDropped, "N_DROPPED=42", "UNIT=loud.service", "_TRANSPORT=driver")
+	forged := entry(13, 3, "MESSAGE_ID="+messageDropped, "N_DROPPED=42", "UNIT=loud.service", "_TRANSPORT=journal")
 	tests := []struct {
 		name   string
 		change func(m *memory)
@@ -133,6 +137,8 @@ func TestReadTellsGaps(t *testing.T) {
 	}{
 		{"unreadable file", func(m *memory) { m.problems = []FileProblem{corrupt} }, func(q *Query) { q.Lines = 1 }, "!truncated 0 12"},
 		{"journald's rate limit", func(m *memory) { m.records = append(m.records, dropped) }, func(q *Query) { q.Lines = 1 }, "13 !suppressed by journald 42"},
+		{"forged rate limit", func(m *memory) { m.records = append(m.records, forged) }, func(q *Query) { q.Lines = 1 }, "13"},
+		{"cursor vacuumed backwards", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor, q.Reverse = cursorOf(4), true, true }, "!cursor lost 0"},
 		{"cursor vacuumed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(4), true }, "!cursor lost 5 10 11 12"},
 		{"cursor itself vacuumed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor = cursorOf(4) }, "!cursor lost 6 10 11 12"},
 		{"cursor's entry gone but nothing missed", func(m *memory) { m.records = m.records[9:] }, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(9), true }, "10 11 12"},
@@ -263,11 +269,86 @@ func TestFollowEndsAtUntil(t *testing.T) {
 	q := NewQuery()
 	q.Follow, q.Lines, q.Until = true, 0, usec(14)
 	var got heard
-	if err := (&Local{Engine: m}).Read(t.Context(), q, &got); err != nil {
+	clock := time.Unix(13, 0)
+	local := &Local{Engine: m, clock: func() time.Time { return clock }}
+	if err := local.Read(t.Context(), q, &got); err != nil {
 		t.Fatalf("Read = %v", err)
 	}
 	if said, want := strings.Join(got.said, " "), "13 14"; said != want {
 		t.Errorf("Read said %q, want %q", said, want)
+	}
+	// On a quiet node the clock ends it.
+	m.wait = func(*memoryReader) Change {
+		clock = time.Unix(17, 0)
+		return ChangeAppended
+	}
+	q.Filter.Units = []string{"quiet.service"}
+	if err := local.Read(t.Context(), q, &got); err != nil {
+		t.Fatalf("Read = %v", err)
+	}
+}
+
+// TestFollowFromTheFuture follows from a cursor that lies after all entries: what comes is delivered, and the position
+// is known at once.
+func TestFollowFromTheFuture(t *testing.T) {
+	t.Parallel()
+	for _, units := range [][]string{nil, {"a.service"}, {"b.service"}} {
+		m := day(12)
+		ctx, cancel := context.WithCancel(t.Context())
+		var got heard
+		step := 0
+		m.wait = func(*memoryReader) Change {
+			if step++; step > 1 {
+				cancel()
+				return ChangeNone
+			}
+			if got.last.Cursor != cursorOf(12) {
+				t.Errorf("units %v: position before the first entry is %q, want that of 12", units, got.last.Cursor)
+			}
+			m.records = append(m.records, day(14).records[12:]...)
+			return ChangeAppended
+		}
+		q := NewQuery()
+		q.Follow, q.Cursor, q.AfterCursor, q.Filter.Units = true, cursorOf(99), true, units
+		if err := (&Local{Engine: m}).Read(ctx, q, &got); !errors.Is(err, context.Canceled) {
+			t.Fatalf("Read = %v, want %v", err, context.Canceled)
+		}
+		want := map[int]string{0: "!cursor lost 0 13 14"}[len(units)]
+		if len(units) > 0 {
+			want = "!cursor lost 0 " + map[string]string{"a.service": "14", "b.service": "13"}[units[0]]
+		}
+		if said := strings.Join(got.said, " "); said != want {
+			t.Errorf("units %v: Read said %q, want %q", units, said, want)
+		}
+		cancel()
+	}
+}
+
+// TestPositionStaysInTheWindow resumes after a read that its window ended, with a later window.
+func TestPositionStaysInTheWindow(t *testing.T) {
+	t.Parallel()
+	q := NewQuery()
+	q.Until = usec(6)
+	var got heard
+	local := &Local{Engine: day(12)}
+	if err := local.Read(t.Context(), q, &got); err != nil {
+		t.Fatal(err)
+	}
+	q.Until, q.Cursor, q.AfterCursor = usec(8), got.last.Cursor, true
+	if err := local.Read(t.Context(), q, &got); err != nil {
+		t.Fatal(err)
+	}
+	if said, want := strings.Join(got.said, " "), "1 2 3 4 5 6 7 8"; said != want {
+		t.Errorf("two windows said %q, want %q", said, want)
+	}
+	q = NewQuery()
+	q.Reverse, q.Cursor, q.Since = true, cursorOf(5), usec(3)
+	got = heard{}
+	if err := local.Read(t.Context(), q, &got); err != nil {
+		t.Fatal(err)
+	}
+	if said, want := strings.Join(got.said, " "), "5 4 3"; said != want {
+		t.Errorf("backwards from a cursor to a time: %q, want %q", said, want)
 	}
 }
 

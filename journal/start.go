@@ -59,27 +59,53 @@ func (rd *reading) startAtCursor() (Entry, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	place := AtCursor(rd.q.Cursor)
-	if g, lost := rd.cursorGap(want, e); lost {
+	g, lost := rd.cursorGap(want, e)
+	if lost {
 		if err := rd.sink.Gap(g); err != nil {
 			return nil, err
 		}
-		if e == nil {
-			// Nothing is there or later: a follower must not wait for that time to come.
-			place = Tail()
-		}
-	} else if rd.q.AfterCursor && e != nil && want.same(e.Header()) {
+	}
+	switch {
+	case e == nil && !rd.q.Reverse && rd.q.Follow:
+		// Nothing is there or later: a follower must not wait for that time to come.
+		return rd.startAfterNewest()
+	case e == nil:
+		return nil, io.EOF
+	case rd.q.AfterCursor && want.same(e.Header()):
 		// The position to tell if nothing follows.
 		rd.last = e.Header()
 	}
 	if err := rd.r.SetMatch(rd.p.match); err != nil {
 		return nil, err
 	}
-	if e, err = rd.seek(place, rd.step); err != nil {
+	if e, err = rd.seek(AtCursor(rd.q.Cursor), rd.step); err != nil {
 		return nil, err
 	}
 	if rd.q.AfterCursor && want.same(e.Header()) {
 		return rd.step()
+	}
+	return e, nil
+}
+
+// startAfterNewest starts a follower after the newest entry of all, which is the position that it tells.
+func (rd *reading) startAfterNewest() (Entry, error) {
+	e, err := rd.seek(Tail(), rd.r.Previous)
+	if errors.Is(err, io.EOF) {
+		// An empty journal: all that comes is new.
+		return nil, errors.Join(rd.r.SetMatch(rd.p.match), rd.r.Seek(Head()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	rd.last = e.Header()
+	if err := rd.r.SetMatch(rd.p.match); err != nil {
+		return nil, err
+	}
+	if e, err = rd.seek(AtCursor(rd.last.Cursor()), rd.r.Next); err != nil {
+		return nil, err
+	}
+	if rd.last.same(e.Header()) {
+		return nil, nil
 	}
 	return e, nil
 }
@@ -104,6 +130,9 @@ func (rd *reading) cursorGap(want Header, e Entry) (Gap, bool) {
 	}
 	if e == nil {
 		g.Detail = "no entry of the journal is at the cursor or after it"
+		if rd.q.Reverse {
+			g.Detail = "no entry of the journal is at the cursor or before it"
+		}
 		return g, true
 	}
 	h := e.Header()
@@ -150,7 +179,7 @@ func (rd *reading) startFromEnd() (Entry, error) {
 	if rd.p.looks() {
 		e, err = rd.backToWanted()
 	} else {
-		e, _, err = rd.r.Skip(-q.Lines)
+		e, err = rd.back(q.Lines)
 	}
 	if err != nil {
 		return nil, err
@@ -159,6 +188,30 @@ func (rd *reading) startFromEnd() (Entry, error) {
 		return rd.seek(AtRealtime(*q.Since), rd.r.Next)
 	}
 	return e, nil
+}
+
+// skipAtOnce is how far a reader skips between two looks at the context.
+const skipAtOnce = 100_000
+
+// back goes n entries back, or to the first.
+func (rd *reading) back(n int64) (Entry, error) {
+	for {
+		e, made, err := rd.r.Skip(-min(n, skipAtOnce))
+		switch {
+		case errors.Is(err, io.EOF):
+			return rd.seek(Head(), rd.r.Next)
+		case err != nil:
+			return nil, err
+		case made < 0:
+			made = -made
+		}
+		if n -= made; n <= 0 || made < skipAtOnce {
+			return e, nil
+		}
+		if err := rd.ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // backToWanted goes back to the entry from which on there are Lines entries that the program wants, or
