@@ -49,21 +49,21 @@ func Status(err error) error {
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return status.Error(codes.Canceled, err.Error())
+		return status.Error(codes.Canceled, Text(err.Error()))
 	case errors.Is(err, context.DeadlineExceeded):
-		return status.Error(codes.DeadlineExceeded, err.Error())
+		return status.Error(codes.DeadlineExceeded, Text(err.Error()))
 	}
 	for _, k := range kinds() {
 		if !errors.Is(err, k.sentinel) {
 			continue
 		}
-		st := status.New(k.code, err.Error())
+		st := status.New(k.code, Text(err.Error()))
 		if with, derr := st.WithDetails(&errdetails.ErrorInfo{Reason: k.reason, Domain: domain}); derr == nil {
 			st = with
 		}
 		return st.Err()
 	}
-	return status.Error(codes.Internal, err.Error())
+	return status.Error(codes.Internal, Text(err.Error()))
 }
 
 // Error converts a gRPC status error back: it has the text that the server gave, answers errors.Is for

@@ -4,6 +4,8 @@
 package wire
 
 import (
+	"strings"
+
 	"github.com/noded/noded/journal"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 )
@@ -52,13 +54,13 @@ func RecordFromProto(m *nodedv1.JournalEntry) *journal.Record {
 func GapToProto(node string, g journal.Gap) *nodedv1.Gap {
 	return &nodedv1.Gap{
 		Node:              node,
-		Source:            g.Source,
+		Source:            Text(g.Source),
 		Count:             g.Count,
 		Exact:             g.Exact,
 		FirstRealtimeUsec: uint64(g.First),
 		LastRealtimeUsec:  uint64(g.Last),
 		Reason:            nodedv1.GapReason(g.Reason),
-		Detail:            g.Detail,
+		Detail:            Text(g.Detail),
 	}
 }
 
@@ -109,6 +111,11 @@ func LevelFromProto(m nodedv1.Level) journal.Level {
 	}
 	return journal.Level(min(m, nodedv1.Level(journal.LevelTrace)))
 }
+
+// Text makes text for a string field of a message, which must be UTF-8: names in a journal, paths and
+// texts made from entries are any bytes, and one wrong byte would fail the whole message. It
+// replaces what is not UTF-8 by U+FFFD.
+func Text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func idOrZero(b []byte) journal.ID128 {
 	if len(b) != 16 {

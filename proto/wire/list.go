@@ -10,6 +10,24 @@ import (
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 )
 
+// UnitsToProto converts a list of unit names.
+func UnitsToProto(names []string) []*nodedv1.JournalUnit {
+	out := make([]*nodedv1.JournalUnit, len(names))
+	for i, name := range names {
+		out[i] = &nodedv1.JournalUnit{Name: Text(name)}
+	}
+	return out
+}
+
+// TextsToProto converts a list of names.
+func TextsToProto(names []string) []string {
+	out := make([]string, len(names))
+	for i, name := range names {
+		out[i] = Text(name)
+	}
+	return out
+}
+
 // BootsToProto converts a list of boots, oldest first, and numbers them: the last is 0.
 func BootsToProto(boots []journal.Boot) []*nodedv1.JournalBoot {
 	out := make([]*nodedv1.JournalBoot, len(boots))
@@ -46,7 +64,7 @@ func UsageToProto(node string, u journal.Usage) *nodedv1.GetUsageResponse {
 	}
 	for _, f := range u.Files {
 		out.Files = append(out.Files, &nodedv1.JournalFile{
-			Path:             f.Path,
+			Path:             Text(f.Path),
 			SizeBytes:        f.SizeBytes,
 			Online:           f.Online,
 			MachineId:        IDBytes(f.MachineID),
@@ -57,13 +75,13 @@ func UsageToProto(node string, u journal.Usage) *nodedv1.GetUsageResponse {
 			HeadRealtimeUsec: uint64(f.HeadRealtime),
 			TailRealtimeUsec: uint64(f.TailRealtime),
 			Entries:          f.Entries,
-			Problem:          problems[f.Path],
+			Problem:          Text(problems[f.Path]),
 		})
 		delete(problems, f.Path)
 	}
 	for _, p := range u.Problems {
 		if text, left := problems[p.Path]; left {
-			out.Files = append(out.Files, &nodedv1.JournalFile{Path: p.Path, Problem: text})
+			out.Files = append(out.Files, &nodedv1.JournalFile{Path: Text(p.Path), Problem: Text(text)})
 		}
 	}
 	return out

@@ -165,6 +165,27 @@ func TestEventsRoundTrip(t *testing.T) {
 	}
 }
 
+// TestBytesThatAreNotText: whatever is in a journal, messages about it can be sent.
+func TestBytesThatAreNotText(t *testing.T) {
+	t.Parallel()
+	const bad = "x\xff"
+	usage := journal.Usage{Files: []journal.File{{Path: bad}}, Problems: []journal.FileProblem{{Path: bad, Err: errors.New(bad)}, {Path: bad + bad, Err: errors.New(bad)}}}
+	for name, m := range map[string]proto.Message{
+		"gap":    GapToProto("n", journal.Gap{Source: bad, Detail: bad}),
+		"usage":  UsageToProto("n", usage),
+		"units":  &nodedv1.ListUnitsResponse{Units: UnitsToProto([]string{bad})},
+		"fields": &nodedv1.ListFieldsResponse{Names: TextsToProto([]string{bad})},
+		"entry":  HeaderToProto("n", journal.Header{}, false),
+	} {
+		if _, err := proto.Marshal(m); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, _ := status.FromError(Status(errors.New(bad))); got.Message() != "x\uFFFD" {
+		t.Errorf("message of a status = %q", got.Message())
+	}
+}
+
 func TestUsageRoundTrip(t *testing.T) {
 	t.Parallel()
 	want := journal.Usage{
