@@ -123,6 +123,7 @@ func New(o Options) (*Daemon, error) {
 		Journal:  reader,
 		Catalog:  openCatalog(o.Logger),
 		Language: language(os.Getenv),
+		Logger:   o.Logger,
 		Limits:   d.recordLimits,
 	}))
 	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{

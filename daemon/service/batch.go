@@ -4,8 +4,11 @@
 package service
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/noded/noded/daemon/audit"
 	"github.com/noded/noded/journal"
@@ -26,13 +29,16 @@ const (
 // batcher is the journal.Sink of one Read: it collects entries and sends them in batches, with gaps and progress
 // in their places between them. It belongs to one goroutine.
 type batcher struct {
+	ctx         context.Context
 	node        string
 	limits      Limits
 	mask        journal.Mask
 	omitCursors bool
+	reverse     bool
 	catalog     Catalog
 	language    string
 	call        *audit.Call
+	large       *large
 	// send may keep nothing of the message when it returns.
 	send func(*nodedv1.JournalServiceReadResponse) error
 
@@ -53,7 +59,7 @@ func (b *batcher) Entry(e journal.Entry) error {
 	header := e.Header()
 	fields, err := e.AppendFields(b.fields[:0], b.mask)
 	if err != nil {
-		return b.Gap(entryGap(header, journal.GapCorrupt, err.Error()))
+		return b.skip(header, journal.GapCorrupt, err.Error())
 	}
 	b.fields = fields
 	size := entryOverhead + len(b.node)
@@ -61,8 +67,8 @@ func (b *batcher) Entry(e journal.Entry) error {
 		size += len(fields[i].Name) + len(fields[i].Value) + fieldOverhead
 	}
 	if size > b.limits.MaxRecordBytes {
-		return b.Gap(entryGap(header, journal.GapTooLarge,
-			fmt.Sprintf("a record of %d bytes; limits.max_record_bytes is %d", size, b.limits.MaxRecordBytes)))
+		return b.skip(header, journal.GapTooLarge,
+			fmt.Sprintf("a record of %d bytes; limits.max_record_bytes is %d", size, b.limits.MaxRecordBytes))
 	}
 	m := wire.HeaderToProto(b.node, header, b.omitCursors)
 	size += len(m.GetCursor())
@@ -75,6 +81,9 @@ func (b *batcher) Entry(e journal.Entry) error {
 			return err
 		}
 	}
+	if size > largeBytes {
+		return b.sendLarge(m, header, size)
+	}
 	m.Fields = b.copyFields(fields)
 	b.entries = append(b.entries, m)
 	b.size += size
@@ -84,8 +93,9 @@ func (b *batcher) Entry(e journal.Entry) error {
 	return nil
 }
 
-func entryGap(h journal.Header, reason journal.GapReason, detail string) journal.Gap {
-	return journal.Gap{
+// skip sends a gap in the place of one entry, and the position, so that who resumes does not meet the entry again.
+func (b *batcher) skip(h journal.Header, reason journal.GapReason, detail string) error {
+	gap := journal.Gap{
 		Source: h.SeqnumID.String(),
 		Count:  1,
 		Exact:  true,
@@ -94,6 +104,46 @@ func entryGap(h journal.Header, reason journal.GapReason, detail string) journal
 		Reason: reason,
 		Detail: detail,
 	}
+	if err := b.Gap(gap); err != nil {
+		return err
+	}
+	return b.Progress(b.after(h))
+}
+
+// after is the position after an entry.
+func (b *batcher) after(h journal.Header) journal.Progress {
+	p := journal.Progress{Cursor: h.Cursor(), BootID: h.BootID}
+	if !b.reverse {
+		p.Watermark = h.Realtime
+	}
+	return p
+}
+
+// sendLarge sends an entry by itself, without copying its values. Its memory is free again when the transport has
+// written it, which the position that follows it waits for.
+func (b *batcher) sendLarge(m *nodedv1.JournalEntry, h journal.Header, size int) error {
+	if err := b.flush(); err != nil {
+		return err
+	}
+	return b.large.do(b.ctx, size, func() error {
+		m.Fields = make([]*nodedv1.JournalField, len(b.fields))
+		for i := range b.fields {
+			m.Fields[i] = &nodedv1.JournalField{Name: validText(b.fields[i].Name), Value: b.fields[i].Value}
+		}
+		b.entries = append(b.entries, m)
+		if err := b.flush(); err != nil {
+			return err
+		}
+		return b.Progress(b.after(h))
+	})
+}
+
+// validText returns s as the API can carry it: names in a damaged or hostile file need not be UTF-8.
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // copyFields makes messages of fields whose bytes end with the entry.
@@ -105,7 +155,7 @@ func (b *batcher) copyFields(fields []journal.Field) []*nodedv1.JournalField {
 		}
 		b.slab = b.slab[:len(b.slab)+1]
 		f := &b.slab[len(b.slab)-1]
-		f.Name, f.Value = fields[i].Name, b.copyBytes(fields[i].Value)
+		f.Name, f.Value = validText(fields[i].Name), b.copyBytes(fields[i].Value)
 		out[i] = f
 	}
 	return out
@@ -136,7 +186,7 @@ func (b *batcher) explain(e journal.Entry) string {
 		f, err := e.Lookup(name)
 		return string(f.Value), err == nil
 	})
-	return text
+	return validText(text)
 }
 
 // Gap implements journal.Sink.

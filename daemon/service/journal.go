@@ -4,10 +4,14 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
+	"strconv"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/noded/noded/daemon/audit"
 	"github.com/noded/noded/journal"
@@ -43,8 +47,9 @@ type JournalConfig struct {
 	Journal Journal
 	// Catalog may be nil: then records have no catalog text.
 	Catalog Catalog
-	// Language is that of catalog texts, such as de_DE; empty for the default.
+	// Language is that of catalog texts, such as de_DE, where the caller names none; empty for the default.
 	Language string
+	Logger   *slog.Logger
 	// Limits is asked at the start of each call.
 	Limits func() Limits
 }
@@ -53,10 +58,13 @@ type JournalConfig struct {
 type JournalService struct {
 	nodedv1.UnimplementedJournalServiceServer
 	config JournalConfig
+	large  *large
 }
 
 // NewJournal returns the service.
-func NewJournal(c JournalConfig) *JournalService { return &JournalService{config: c} }
+func NewJournal(c JournalConfig) *JournalService {
+	return &JournalService{config: c, large: newLarge(maxLargeBytes)}
+}
 
 // Read implements nodedv1.JournalServiceServer.
 func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.ServerStreamingServer[nodedv1.JournalServiceReadResponse]) error {
@@ -71,16 +79,23 @@ func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grp
 	if err := checkPatterns(&query.Filter, limits.MaxPatternBytes); err != nil {
 		return wire.Status(err)
 	}
+	// The headers tell the client that the read has begun: what breaks it now is not a refusal.
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
 	b := &batcher{
+		ctx:         ctx,
 		node:        s.config.Node,
 		limits:      limits,
 		mask:        query.Fields,
 		omitCursors: req.GetOmitCursors(),
+		reverse:     query.Reverse,
 		call:        call,
+		large:       s.large,
 		send:        stream.Send,
 	}
 	if req.GetIncludeCatalog() {
-		b.catalog, b.language = s.config.Catalog, s.config.Language
+		b.catalog, b.language = s.config.Catalog, cmp.Or(req.GetCatalogLanguage(), s.config.Language)
 	}
 	err = s.config.Journal.Read(ctx, query, b)
 	if flushErr := b.flush(); err == nil {
@@ -142,11 +157,19 @@ func (s *JournalService) ListFieldValues(req *nodedv1.ListFieldValuesRequest, st
 	if !journal.ValidFieldName(req.GetField()) {
 		return wire.Status(&journal.QueryError{Field: "field", Value: req.GetField(), Reason: "field names are upper-case letters, digits and underscores"})
 	}
-	v := &valueBatcher{node: s.config.Node, limits: s.config.Limits(), call: call, send: stream.Send}
-	if err := s.config.Journal.FieldValues(ctx, req.GetField(), v.add); err != nil {
-		return wire.Status(err)
+	if err := stream.SendHeader(nil); err != nil {
+		return err
 	}
-	return v.finish()
+	v := &valueBatcher{ctx: ctx, node: s.config.Node, limits: s.config.Limits(), call: call, large: s.large, send: stream.Send}
+	err := s.config.Journal.FieldValues(ctx, req.GetField(), v.add)
+	if flushErr := v.flush(); err == nil {
+		err = flushErr
+	}
+	if v.omitted > 0 {
+		stream.SetTrailer(metadata.Pairs(omittedValues, strconv.Itoa(v.omitted)))
+		s.config.Logger.Warn("values larger than limits.max_record_bytes were left out of a listing", "field", req.GetField(), "count", v.omitted)
+	}
+	return wire.Status(err)
 }
 
 // GetUsage implements nodedv1.JournalServiceServer.

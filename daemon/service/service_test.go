@@ -11,7 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -156,11 +159,17 @@ func TestGapsAndProgressStayInPlace(t *testing.T) {
 	bad := newEntry(5, 10)
 	bad.err = errors.New("bad object")
 	add(t, b, bad)
-	want := []string{"batch 2", "gap GAP_REASON_TOO_LARGE", "batch 1", "progress", "gap GAP_REASON_CORRUPT"}
+	want := []string{"batch 2", "gap GAP_REASON_TOO_LARGE", "progress", "batch 1", "progress", "gap GAP_REASON_CORRUPT", "progress"}
 	if diff := cmp.Diff(want, r.kinds()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 	gap := r.sent[1].GetGap()
+	// Who resumes goes on after the entry that cannot be had.
+	for i, n := range map[int]int{2: 3, 6: 5} {
+		if p, h := r.sent[i].GetProgress(), newEntry(n, 1).header; p.GetCursor() != string(h.Cursor()) || len(p.GetBootId()) != 16 || p.GetWatermarkRealtimeUsec() != uint64(n) {
+			t.Errorf("progress after entry %d = %v", n, p)
+		}
+	}
 	if gap.GetCount() != 1 || !gap.GetExact() || gap.GetFirstRealtimeUsec() != 3 || gap.GetNode() != "n" || !strings.Contains(gap.GetDetail(), "limits.max_record_bytes") {
 		t.Errorf("gap = %v", gap)
 	}
@@ -214,7 +223,72 @@ func TestMaskCursorAndCatalog(t *testing.T) {
 	}
 }
 
-func TestValuesThatAreTooLargeAreTold(t *testing.T) {
+// TestTextThatIsNotUTF8 keeps a stream alive for which a hostile or damaged file has names that are no text.
+func TestTextThatIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{10, largeBytes} {
+		b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 4096})
+		b.catalog = explainer(func(journal.ID128, string, func(string) (string, bool)) (string, bool) { return "a\xffb", true })
+		e := newEntry(1, size)
+		e.fields = append(e.fields, journal.Field{Name: "A\xff", Value: []byte("\xff")},
+			journal.Field{Name: "MESSAGE_ID", Value: []byte("ab000000000000000000000000000000")})
+		add(t, b, e)
+		if err := b.flush(); err != nil {
+			t.Fatal(err)
+		}
+		got := r.sent[0].GetBatch().GetEntries()[0]
+		if f := got.GetFields()[1]; f.GetName() != "A\uFFFD" || string(f.GetValue()) != "\xff" || got.GetCatalog() != "a\uFFFDb" {
+			t.Errorf("entry of %d bytes: field %q=%q, catalog %q", size, f.GetName(), f.GetValue(), got.GetCatalog())
+		}
+	}
+}
+
+// TestLargeRecordsShareRoom: a large record goes alone, is followed by its position, and waits while others
+// have all the room.
+func TestLargeRecordsShareRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const size = 300 << 10
+		room := newLarge(2*size + size/2)
+		release := make(chan struct{})
+		var sending atomic.Int32
+		var done sync.WaitGroup
+		for i := range 3 {
+			b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 4096})
+			b.ctx, b.large = t.Context(), room
+			b.send = func(m *nodedv1.JournalServiceReadResponse) error {
+				if m.GetProgress() != nil {
+					sending.Add(1)
+					<-release
+				}
+				return r.send(m)
+			}
+			add(t, b, newEntry(0, 10))
+			done.Go(func() {
+				add(t, b, newEntry(i, size))
+				if diff := cmp.Diff([]string{"batch 1", "batch 1", "progress"}, r.kinds()); diff != "" {
+					t.Errorf("messages (-want +got):\n%s", diff)
+				}
+			})
+		}
+		synctest.Wait()
+		if n := sending.Load(); n != 2 {
+			t.Errorf("%d large records are on their way, want 2", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := room.do(ctx, size, func() error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("do with a context that has ended = %v", err)
+		}
+		close(release)
+		done.Wait()
+		if err := room.do(t.Context(), 1<<30, func() error { return nil }); err != nil {
+			t.Errorf("a record that is larger than the room: %v", err)
+		}
+	})
+}
+
+func TestValuesThatAreTooLargeAreLeftOut(t *testing.T) {
 	t.Parallel()
 	var values int
 	v := &valueBatcher{limits: Limits{MaxRecordBytes: 100, MaxBatchBytes: 200}, send: func(m *nodedv1.ListFieldValuesResponse) error {
@@ -226,11 +300,32 @@ func TestValuesThatAreTooLargeAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := v.finish(); err == nil || !strings.Contains(err.Error(), "2 values") {
-		t.Errorf("finish = %v", err)
+	if err := v.flush(); err != nil || v.omitted != 2 {
+		t.Errorf("flush = %v, %d are left out", err, v.omitted)
 	}
 	if values != 3 {
 		t.Errorf("%d values were sent", values)
+	}
+}
+
+func TestLargeValuesGoAlone(t *testing.T) {
+	t.Parallel()
+	var got []int
+	v := &valueBatcher{ctx: t.Context(), large: newLarge(1 << 20), limits: Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 1 << 20},
+		send: func(m *nodedv1.ListFieldValuesResponse) error {
+			got = append(got, len(m.GetValues()))
+			return nil
+		}}
+	for _, size := range []int{1, 2, largeBytes, 3} {
+		if err := v.add(make([]byte, size)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{2, 1, 0, 1}, got); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
 	}
 }
 
