@@ -54,7 +54,7 @@ type lossTracker struct {
 	// read is the newest number of each sequence up to which everything has been read.
 	read map[ID128]uint64
 	// tails is what read becomes when the reader comes to its end next.
-	tails []SequenceTail
+	tails []Header
 }
 
 func newLossTracker(r Reader) (*lossTracker, error) {

@@ -176,16 +176,21 @@ func (r *memoryReader) FieldValues(name string, yield func([]byte) bool) error {
 	return nil
 }
 
-func (r *memoryReader) Tails() ([]SequenceTail, error) {
-	var tails []SequenceTail
+func (r *memoryReader) Tails() ([]Header, error) {
+	var tails []Header
 	for _, f := range r.m.files {
-		tails = append(tails, SequenceTail{f.SeqnumID, f.TailSeqnum})
+		tails = append(tails, Header{
+			SeqnumID: f.SeqnumID, Seqnum: f.TailSeqnum, BootID: f.TailBootID, Realtime: f.TailRealtime, Monotonic: f.TailMonotonic,
+		})
 	}
 	return tails, nil
 }
 
 func (r *memoryReader) Files() ([]File, error)  { return r.m.files, nil }
 func (r *memoryReader) Problems() []FileProblem { return r.m.problems }
+func (r *memoryReader) Damaged(_ context.Context, _ []string) []FileProblem {
+	return nil
+}
 func (r *memoryReader) Close() error            { return nil }
 
 type memoryEntry struct{ rec *Record }

@@ -115,15 +115,20 @@ type Reader interface {
 	// FieldValues calls yield for each distinct value of the field, until yield returns false. The bytes are
 	// valid during the call only.
 	FieldValues(name string, yield func(value []byte) bool) error
-	// Tails returns the newest number of each sequence in the files that the reader knows of now (those
-	// that Next reads; files that appear later count after Wait has reported them). Every
-	// entry up to it has been given once Next returns io.EOF. It is cheap: followers call
-	// it whenever they reach the end.
-	Tails() ([]SequenceTail, error)
+	// Tails returns the newest entry of each sequence in the files that the reader knows of now (those
+	// that Next reads; files that appear later count after Wait has reported them), as the headers of the files
+	// tell: SeqnumID, Seqnum, BootID, Realtime and Monotonic; XorHash is 0. Everything up to
+	// Seqnum has been given once Next returns io.EOF: of a file that is being written to it is the number before the
+	// newest, whose entry may not be complete yet. It is cheap: followers call it whenever they reach the end.
+	Tails() ([]Header, error)
 	// Files describes the journal files that the source has now.
 	Files() ([]File, error)
 	// Problems returns the files that were found but cannot be read, with the reason.
 	Problems() []FileProblem
+	// Damaged looks closely at these journal files and returns those that are damaged inside (GapCorrupt) though
+	// their headers are good. It reads the files as a whole, so call it only on suspicion; it stops when ctx ends.
+	// A file that is written to all the while cannot be judged and is left out.
+	Damaged(ctx context.Context, paths []string) []FileProblem
 
 	Close() error
 }
@@ -146,12 +151,6 @@ type File struct {
 	TailMonotonic              Usec
 	TailBootID                 ID128
 	Entries                    uint64
-}
-
-// SequenceTail is the newest entry of a sequence.
-type SequenceTail struct {
-	SeqnumID ID128
-	Seqnum   uint64
 }
 
 // FileProblem is a journal file that cannot be read, or only in part.

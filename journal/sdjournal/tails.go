@@ -15,14 +15,35 @@ import (
 // maxGrowing bounds the number of descriptors that tails holds.
 const maxGrowing = 256
 
-// tails knows the newest number of each sequence. Files that no writer has finished are held open, so that a look at them
+// tails knows the newest entry of each sequence. Files that no writer has finished are held open, so that a look at them
 // costs one read each, and a rename does not matter.
 type tails struct {
 	known bool
 	// fixed are those of files that do not grow, each sequence once.
-	fixed map[journal.ID128]uint64
+	fixed newest
 	// growing are the others.
 	growing []*os.File
+}
+
+// newest holds the newest entry of each sequence.
+type newest map[journal.ID128]journal.Header
+
+// add takes what the header of a file tells of its last entry.
+func (n newest) add(h *journalfile.Header) {
+	if h.Entries == 0 {
+		return
+	}
+	seqnum := h.TailSeqnum
+	if h.State == journalfile.StateOnline && seqnum > 0 {
+		// journald puts the number into the header before the entry can be read.
+		seqnum--
+	}
+	if old, ok := n[h.SeqnumID]; ok && old.Seqnum >= seqnum {
+		return
+	}
+	n[h.SeqnumID] = journal.Header{
+		SeqnumID: h.SeqnumID, Seqnum: seqnum, BootID: h.TailBootID, Realtime: h.TailRealtime, Monotonic: h.TailMonotonic,
+	}
 }
 
 // close releases the descriptors; the files are looked for anew when they are needed.
@@ -34,7 +55,7 @@ func (t *tails) close() {
 }
 
 // Tails implements journal.Reader.
-func (r *reader) Tails() ([]journal.SequenceTail, error) {
+func (r *reader) Tails() ([]journal.Header, error) {
 	if r.h == nil {
 		return nil, errClosed
 	}
@@ -42,26 +63,26 @@ func (r *reader) Tails() ([]journal.SequenceTail, error) {
 		headers, _ := r.origin.inspect()
 		r.tails.set(headers)
 	}
-	newest := make(map[journal.ID128]uint64, len(r.tails.fixed)+1)
-	for id, n := range r.tails.fixed {
-		newest[id] = n
+	all := make(newest, len(r.tails.fixed)+1)
+	for id, h := range r.tails.fixed {
+		all[id] = h
 	}
 	for _, f := range r.tails.growing {
 		// A file that was vacuumed has no header any more; its sequence goes on elsewhere.
-		if h, err := journalfile.HeaderOf(f); err == nil && h.Entries > 0 {
-			newest[h.SeqnumID] = max(newest[h.SeqnumID], h.TailSeqnum)
+		if h, err := journalfile.HeaderOf(f); err == nil {
+			all.add(&h)
 		}
 	}
-	list := make([]journal.SequenceTail, 0, len(newest))
-	for id, n := range newest {
-		list = append(list, journal.SequenceTail{SeqnumID: id, Seqnum: n})
+	list := make([]journal.Header, 0, len(all))
+	for _, h := range all {
+		list = append(list, h)
 	}
 	return list, nil
 }
 
 func (t *tails) set(headers []journalfile.Header) {
 	t.known = true
-	t.fixed = make(map[journal.ID128]uint64)
+	t.fixed = newest{}
 	for i := range headers {
 		h := &headers[i]
 		if h.State != journalfile.StateArchived && len(t.growing) < maxGrowing {
@@ -70,8 +91,6 @@ func (t *tails) set(headers []journalfile.Header) {
 				continue
 			}
 		}
-		if h.Entries > 0 {
-			t.fixed[h.SeqnumID] = max(t.fixed[h.SeqnumID], h.TailSeqnum)
-		}
+		t.fixed.add(h)
 	}
 }

@@ -1,0 +1,70 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux && cgo
+
+package sdjournal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/journalfile"
+)
+
+const (
+	// damageLooks is how often a file that is being written to is looked at.
+	damageLooks = 3
+	// damagePause is the time between two looks.
+	damagePause = 50 * time.Millisecond
+)
+
+// Damaged implements journal.Reader.
+func (r *reader) Damaged(ctx context.Context, paths []string) []journal.FileProblem {
+	var problems []journal.FileProblem
+	for _, path := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := damageOf(ctx, path); err != nil {
+			problems = append(problems, journal.FileProblem{Path: path, Reason: journal.GapCorrupt, Err: err})
+		}
+	}
+	return problems
+}
+
+// damageOf returns what contradicts itself inside of a file. What contradicts itself while a
+// writer changes it does not count.
+func damageOf(ctx context.Context, path string) error {
+	for look := range damageLooks {
+		if look > 0 {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(damagePause):
+			}
+		}
+		before, err := journalfile.ReadHeader(path)
+		if err != nil {
+			return nil // Problems tells
+		}
+		err = journalfile.Verify(path)
+		var format *journalfile.FormatError
+		if !errors.As(err, &format) {
+			return nil
+		}
+		if before.State == journalfile.StateArchived {
+			return err
+		}
+		after, again := journalfile.ReadHeader(path)
+		if again != nil {
+			return nil
+		}
+		if after == before && look > 0 {
+			return err
+		}
+	}
+	return nil
+}
