@@ -10,8 +10,9 @@ import (
 	"io"
 )
 
-// Boots lists the boots, oldest first. The last has offset 0 for BootRef. Boots whose entries are
-// interleaved, as after merging journals of several machines, are listed up to the first that comes back.
+// Boots lists the boots, oldest first. The last has offset 0 for BootRef. Boots whose
+// entries are interleaved, as after merging journals of several machines, are listed as far as going from the last entry of one
+// to the next meets them, which is how journalctl lists them.
 func (l *Local) Boots(ctx context.Context) ([]Boot, error) {
 	r, err := l.open(ctx)
 	if err != nil {
@@ -116,15 +117,19 @@ func (w *bootWalk) far(boot ID128, last bool) (Header, error) {
 		return Header{}, err
 	}
 	h := e.Header()
-	// Matches change the position; come back to the entry without them.
+	return h, w.stand(h, last)
+}
+
+// stand goes to an entry without matches, which change the position.
+func (w *bootWalk) stand(h Header, back bool) error {
 	if err := w.r.SetMatch(nil); err != nil {
-		return Header{}, err
+		return err
 	}
 	if err := w.r.Seek(AtCursor(h.Cursor())); err != nil {
-		return Header{}, err
+		return err
 	}
-	_, err = w.move(last)
-	return h, err
+	_, err := w.move(back)
+	return err
 }
 
 func (w *bootWalk) move(back bool) (Entry, error) {
@@ -148,11 +153,12 @@ func (w *bootWalk) next() (Boot, error) {
 	}
 	w.at = near.BootID
 	far, err := w.far(w.at, !w.older)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return Boot{}, err
+	if errors.Is(err, io.EOF) {
+		// No entry has the boot in a field, only in its header.
+		far, err = near, w.stand(near, w.older)
 	}
 	if err != nil {
-		far = near
+		return Boot{}, err
 	}
 	if w.older {
 		return Boot{ID: w.at, First: far.Realtime, Last: near.Realtime}, nil

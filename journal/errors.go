@@ -16,6 +16,10 @@ var (
 	ErrNoBoot = errors.New("no such boot")
 	// ErrBadCursor: the text is not a cursor.
 	ErrBadCursor = errors.New("not a journal cursor")
+	// ErrUnreadable: the fields of an entry cannot be decoded. The read goes on after it and tells a gap.
+	ErrUnreadable = errors.New("unreadable entry")
+	// ErrTooLarge: an entry is over the size limit of the engine. It is an ErrUnreadable too.
+	ErrTooLarge = fmt.Errorf("%w: over the size limit", ErrUnreadable)
 	// ErrUnsupported: this build or engine cannot do it.
 	ErrUnsupported = errors.New("not supported")
 	// ErrInvalidQuery: the query contradicts itself or a value in it is malformed. Every

@@ -158,13 +158,15 @@ func unitMatch(unit string) Group {
 	return g
 }
 
-// userUnitMatch is unitMatch for a unit of a user manager; uid restricts it to that user's.
+// userUnitMatch is unitMatch for a unit of a user manager; uid restricts it to that user's. Without uid the word of
+// any user's process counts for what USER_UNIT= says.
 func userUnitMatch(unit string, uid *uint32) Group {
 	g := Group{
 		{{"_SYSTEMD_USER_UNIT", unit}},
 		{{"USER_UNIT", unit}},
-		{{"COREDUMP_USER_UNIT", unit}},
-		{{"OBJECT_SYSTEMD_USER_UNIT", unit}},
+		// systemd-coredump and authorised daemons run as root.
+		{{"COREDUMP_USER_UNIT", unit}, {"_UID", "0"}},
+		{{"OBJECT_SYSTEMD_USER_UNIT", unit}, {"_UID", "0"}},
 	}
 	if strings.HasSuffix(unit, ".slice") {
 		g = append(g, Conjunction{{"_SYSTEMD_USER_SLICE", unit}})
@@ -175,10 +177,6 @@ func userUnitMatch(unit string, uid *uint32) Group {
 	own := Term{"_UID", strconv.FormatUint(uint64(*uid), 10)}
 	for i := range g {
 		g[i] = append(g[i], own)
-		// systemd-coredump and authorised daemons run as root.
-		if name := g[i][0].Field; name == "COREDUMP_USER_UNIT" || name == "OBJECT_SYSTEMD_USER_UNIT" {
-			g[i] = append(g[i], Term{"_UID", "0"})
-		}
 	}
 	return g
 }

@@ -68,8 +68,8 @@ func invocationOf(e Entry, user bool) (ID128, bool) {
 	if user {
 		fields[1] = "USER_INVOCATION_ID"
 	}
-	if pid, _ := lookup(e, "_PID"); string(pid) == "1" {
-		// The manager's own invocation is not the unit's.
+	if user || has(e, "_PID", "1") {
+		// Where a manager speaks of a unit, its own invocation is not the unit's.
 		fields[0], fields[1] = fields[1], fields[0]
 	}
 	for _, name := range fields {

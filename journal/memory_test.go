@@ -17,6 +17,11 @@ type memory struct {
 	records  []Record
 	files    []File
 	problems []FileProblem
+	damaged  []FileProblem
+	// unreadable is the number of an entry whose fields cannot be decoded.
+	unreadable uint64
+	// removed: records with number 0 are gone.
+	removed bool
 	// wait is called by Wait with the reader; nil ends the wait with the context.
 	wait func(*memoryReader) Change
 }
@@ -103,7 +108,7 @@ func (r *memoryReader) Previous() (Entry, error) {
 
 func (r *memoryReader) stand(i int) (Entry, error) {
 	r.at, r.seek = i, nil
-	return memoryEntry{&r.m.records[i]}, nil
+	return memoryEntry{&r.m.records[i], r.m.records[i].Seqnum == r.m.unreadable}, nil
 }
 
 func (r *memoryReader) Skip(n int64) (Entry, int64, error) {
@@ -128,6 +133,9 @@ func (r *memoryReader) Skip(n int64) (Entry, int64, error) {
 }
 
 func (r *memoryReader) matches(rec *Record) bool {
+	if r.m.removed && rec.Seqnum == 0 {
+		return false
+	}
 	for _, g := range r.match {
 		if !slices.ContainsFunc(g, func(c Conjunction) bool { return c.holds(rec) }) {
 			return false
@@ -188,12 +196,16 @@ func (r *memoryReader) Tails() ([]Header, error) {
 
 func (r *memoryReader) Files() ([]File, error)  { return r.m.files, nil }
 func (r *memoryReader) Problems() []FileProblem { return r.m.problems }
-func (r *memoryReader) Damaged(_ context.Context, _ []string) []FileProblem {
-	return nil
-}
-func (r *memoryReader) Close() error            { return nil }
 
-type memoryEntry struct{ rec *Record }
+func (r *memoryReader) Damaged(_ context.Context, paths []string) []FileProblem {
+	return slices.DeleteFunc(slices.Clone(r.m.damaged), func(p FileProblem) bool { return !slices.Contains(paths, p.Path) })
+}
+func (r *memoryReader) Close() error { return nil }
+
+type memoryEntry struct {
+	rec *Record
+	bad bool
+}
 
 func (e memoryEntry) Header() Header { return e.rec.Header }
 
@@ -207,6 +219,9 @@ func (e memoryEntry) Lookup(name string) (Field, error) {
 }
 
 func (e memoryEntry) AppendFields(dst []Field, mask Mask) ([]Field, error) {
+	if e.bad {
+		return dst, ErrUnreadable
+	}
 	for _, f := range e.rec.Fields {
 		if mask.Has(f.Name) {
 			dst = append(dst, f)
@@ -235,6 +250,14 @@ func entry(n int, boot byte, fields ...string) Record {
 	return rec
 }
 
+// file describes a journal file of the test sequence that holds entries head to tail.
+func file(id byte, head, tail uint64) File {
+	return File{
+		Path: "/j/" + strconv.Itoa(int(id)) + ".journal", FileID: ID128{0: id}, SeqnumID: testSequence, HeadSeqnum: head, TailSeqnum: tail,
+		Entries: tail - head + 1, HeadRealtime: Usec(head) * 1_000_000, TailRealtime: Usec(tail) * 1_000_000,
+	}
+}
+
 // day is a journal of n entries in boots of five, alternately of units a and b.
 func day(n int) *memory {
 	m := &memory{}
@@ -257,6 +280,9 @@ type heard struct {
 func (h *heard) Entry(e Entry) error {
 	h.boot = e.Header().BootID
 	h.said = append(h.said, strconv.FormatUint(e.Header().Seqnum, 10))
+	if _, err := e.AppendFields(nil, nil); err != nil {
+		return err
+	}
 	if h.entry != nil {
 		return h.entry(e)
 	}

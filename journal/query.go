@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Query asks for entries. The zero value is every entry, oldest first.
+// Query asks for entries. NewQuery makes one for every entry, oldest first; the zero value asks for none.
 type Query struct {
 	// Since and Until bound the realtime stamps, both inclusive; nil means unbounded.
 	Since, Until *Usec
@@ -21,8 +21,8 @@ type Query struct {
 	// Reverse gives the newest entries first.
 	Reverse bool
 	// Lines limits the number of entries: the last ones, or with FromHead the
-	// first ones. Negative means no limit. With Follow it limits the entries that are shown
-	// before following begins. NewQuery sets it to LinesAll.
+	// first ones, as with a Cursor. Negative means no limit. With Follow it limits the entries that are
+	// shown before following begins. NewQuery sets it to LinesAll.
 	Lines    int64
 	FromHead bool
 	// Follow goes on with entries as they are written, until the context ends.
@@ -88,10 +88,10 @@ type PrioritySet uint8
 // allPriorities has every priority, which is no restriction.
 const allPriorities PrioritySet = 0xff
 
-// PriorityRange returns the set of the priorities from low to high, in any order.
+// PriorityRange returns the set of the priorities from a to b, in any order; those outside 0 to 7 are left out.
 func PriorityRange(a, b int) PrioritySet {
 	var s PrioritySet
-	for i := min(a, b); i <= max(a, b); i++ {
+	for i := max(min(a, b), 0); i <= min(max(a, b), 7); i++ {
 		s |= 1 << i
 	}
 	return s

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,11 @@ type reading struct {
 	told    time.Time
 	toldAt  uint64
 	problem map[string]bool
+
+	// ledger is what the entries are counted in until the first end is reached.
+	ledger *ledger
+	// lost belongs to a follower; nil for others.
+	lost *lossTracker
 }
 
 // Read runs a query: it calls sink for each entry that matches, for each gap, and for
@@ -76,19 +82,18 @@ func (l *Local) open(ctx context.Context) (Reader, error) {
 }
 
 func (rd *reading) run() error {
+	if rd.p.empty && rd.q.Follow {
+		return &QueryError{Field: "unit", Value: strings.Join(append(rd.q.Filter.Units, rd.q.Filter.UserUnits...), " "),
+			Reason: "no unit of such a name has logged yet; patterns are expanded when following begins"}
+	}
 	if err := rd.tellProblems(); err != nil {
 		return err
 	}
 	if rd.p.empty {
-		// No unit has such a name. A follower waits for nothing; its client can ask anew.
-		rd.p.match = Match{Group{terms("_BOOT_ID", "none")}}
+		return rd.tellProgress(true)
 	}
-	var lost *lossTracker
-	if rd.q.Follow {
-		var err error
-		if lost, err = newLossTracker(rd.r); err != nil {
-			return err
-		}
+	if err := rd.prepare(); err != nil {
+		return rd.fail(err)
 	}
 	first, err := rd.start()
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -100,14 +105,36 @@ func (rd *reading) run() error {
 			return err
 		}
 	}
+	whole := rd.unfiltered() && !done && rd.q.Lines < 0 && rd.q.Since == nil && rd.q.Cursor == "" && (rd.q.Until == nil || !rd.q.Reverse)
+	if err := rd.ledger.settle(rd.ctx, rd.r, rd.q, rd.sink, whole); err != nil {
+		return rd.fail(err)
+	}
+	rd.ledger = nil
 	if err := rd.tellProblems(); err != nil {
 		return err
 	}
 	if !rd.q.Follow || done {
 		return rd.tellProgress(!done)
 	}
-	return rd.follow(lost)
+	rd.lost.reached()
+	return rd.follow()
 }
+
+// prepare notes what there is before the read begins.
+func (rd *reading) prepare() error {
+	files, err := rd.r.Files()
+	if err != nil {
+		return err
+	}
+	rd.ledger = newLedger(files)
+	if rd.q.Follow {
+		rd.lost, err = newLossTracker(rd.r)
+	}
+	return err
+}
+
+// unfiltered reports whether the read looks at every entry between its bounds.
+func (rd *reading) unfiltered() bool { return len(rd.p.match) == 0 }
 
 // fail adds what was being done to an error of the engine.
 func (rd *reading) fail(err error) error {
@@ -155,6 +182,12 @@ func (rd *reading) look(e Entry) (done bool, err error) {
 		return true, nil
 	}
 	h := e.Header()
+	if rd.ledger != nil {
+		rd.ledger.saw(h)
+	}
+	if rd.lost != nil {
+		rd.lost.saw(h)
+	}
 	if !rd.q.Reverse && rd.q.Until != nil && h.Realtime > *rd.q.Until ||
 		rd.q.Reverse && rd.q.Since != nil && h.Realtime < *rd.q.Since {
 		return true, nil
@@ -164,11 +197,7 @@ func (rd *reading) look(e Entry) (done bool, err error) {
 	rd.boot = rd.last.BootID
 	wanted, err := rd.p.wants(e)
 	if err != nil {
-		if err := rd.sink.Gap(rd.unreadable(err)); err != nil {
-			return false, err
-		}
-		// The position moves on, so that a read that resumes does not meet the entry again.
-		return false, rd.tellProgress(false)
+		return false, rd.tellUnreadable(err)
 	}
 	if !wanted {
 		if news {
@@ -176,7 +205,9 @@ func (rd *reading) look(e Entry) (done bool, err error) {
 		}
 		return false, nil
 	}
-	if err := rd.sink.Entry(e); err != nil {
+	if err := rd.sink.Entry(e); errors.Is(err, ErrUnreadable) {
+		return false, rd.tellUnreadable(err)
+	} else if err != nil {
 		return false, err
 	}
 	rd.shown++
@@ -198,8 +229,10 @@ func (rd *reading) pause() error {
 	return rd.tellProgress(false)
 }
 
-func (rd *reading) unreadable(err error) Gap {
-	return Gap{
+// tellUnreadable reports an entry that cannot be decoded, and the position after it, so that a read that
+// resumes does not meet it again.
+func (rd *reading) tellUnreadable(err error) error {
+	g := Gap{
 		Source: rd.last.SeqnumID.String(),
 		Count:  1,
 		Exact:  true,
@@ -208,15 +241,26 @@ func (rd *reading) unreadable(err error) Gap {
 		Reason: GapCorrupt,
 		Detail: err.Error(),
 	}
+	if errors.Is(err, ErrTooLarge) {
+		g.Reason = GapTooLarge
+	}
+	if err := rd.sink.Gap(g); err != nil {
+		return err
+	}
+	return rd.tellProgress(false)
 }
 
 func (rd *reading) tellProgress(caughtUp bool) error {
 	rd.told, rd.toldAt = rd.now(), rd.looked
-	p := Progress{CaughtUp: caughtUp}
-	if rd.last != (Header{}) {
-		p.Cursor, p.BootID = rd.last.Cursor(), rd.boot
+	p := Progress{CaughtUp: caughtUp, BootID: rd.boot}
+	at := rd.last
+	if caughtUp && rd.lost != nil {
+		at = rd.lost.newest(at)
+	}
+	if at != (Header{}) {
+		p.Cursor = at.Cursor()
 		if !rd.q.Reverse {
-			p.Watermark = rd.last.Realtime
+			p.Watermark = at.Realtime
 		}
 	}
 	return rd.sink.Progress(p)

@@ -146,8 +146,23 @@ func TestReadTellsGaps(t *testing.T) {
 		{"cursor of another sequence", func(m *memory) {
 			for i := range m.records {
 				m.records[i].SeqnumID = ID128{0: 9}
+				m.records[i].XorHash++
 			}
 		}, func(q *Query) { q.Cursor = cursorOf(11) }, "!cursor lost 0 11 12"},
+		{"cursor of an entry that was copied to another sequence", func(m *memory) {
+			for i := range m.records {
+				m.records[i].SeqnumID = ID128{0: 9}
+				m.records[i].Seqnum += 100
+			}
+		}, func(q *Query) { q.Cursor, q.AfterCursor = cursorOf(11), true }, "112"},
+		{"damage that the engine passes over", func(m *memory) {
+			m.files = []File{file(1, 1, 6), file(2, 7, 14)}
+			m.damaged = []FileProblem{{Path: "/j/2.journal", Reason: GapCorrupt, Err: errors.New("bad hash")}}
+		}, func(*Query) {}, "1 2 3 4 5 6 7 8 9 10 11 12 !corrupt 2"},
+		{"fewer entries without damage", func(m *memory) {
+			m.files = []File{file(1, 1, 6), file(2, 7, 14)}
+		}, func(*Query) {}, "1 2 3 4 5 6 7 8 9 10 11 12"},
+		{"unreadable entry", func(m *memory) { m.unreadable = 11 }, func(q *Query) { q.Lines = 3 }, "10 11 !corrupt 1 12"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,10 +228,7 @@ func TestResume(t *testing.T) {
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	m := day(12)
-	file := func(head, tail uint64) File {
-		return File{SeqnumID: testSequence, HeadSeqnum: head, TailSeqnum: tail}
-	}
-	m.files = []File{file(1, 12)}
+	m.files = []File{file(1, 1, 12)}
 	ctx, cancel := context.WithCancel(t.Context())
 	step := 0
 	m.wait = func(r *memoryReader) Change {
@@ -224,16 +236,16 @@ func TestFollow(t *testing.T) {
 		switch step {
 		case 1:
 			m.records = append(m.records, day(14).records[12:]...)
-			m.files = []File{file(1, 14)}
+			m.files = []File{file(1, 1, 14)}
 			return ChangeAppended
 		case 2:
 			// Rotated, nothing lost: the old file is read to its end.
-			m.files = []File{file(15, 16), file(1, 14)}
+			m.files = []File{file(2, 15, 16), file(1, 1, 14)}
 			m.records = append(m.records, day(16).records[14:]...)
 			return ChangeFiles
 		case 3:
 			// Rotated twice, and 17 to 19 vacuumed before they were read.
-			m.files = []File{file(20, 21)}
+			m.files = []File{file(3, 20, 21)}
 			m.records = append(m.records, day(21).records[19:]...)
 			return ChangeFiles
 		default:
@@ -255,6 +267,121 @@ func TestFollow(t *testing.T) {
 	}
 	if want := cursorOf(21); got.last.Cursor != want || !got.last.CaughtUp {
 		t.Errorf("last progress = %+v, want caught up at %s", got.last, want)
+	}
+}
+
+// TestFollowTellsItsPosition: a follower whose filter selects nothing tells how far it is all the same.
+func TestFollowTellsItsPosition(t *testing.T) {
+	t.Parallel()
+	m := day(12)
+	m.files = []File{file(1, 1, 12)}
+	ctx, cancel := context.WithCancel(t.Context())
+	m.wait = func(*memoryReader) Change {
+		cancel()
+		return ChangeNone
+	}
+	q := NewQuery()
+	q.Follow, q.Lines, q.Filter.Units = true, 0, []string{"quiet.service"}
+	var got heard
+	if err := (&Local{Engine: m}).Read(ctx, q, &got); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	h, err := got.last.Cursor.Parse()
+	if err != nil || h.Seqnum != 12 || got.last.Watermark != *usec(12) {
+		t.Errorf("position = %q, %v, want entry 12", got.last.Cursor, err)
+	}
+	q.Filter.Units = []string{"quiet*"}
+	if err := (&Local{Engine: m}).Read(t.Context(), q, &got); !errors.Is(err, ErrInvalidQuery) {
+		t.Errorf("follow of a pattern without a unit = %v, want %v", err, ErrInvalidQuery)
+	}
+}
+
+// TestFilesRemovedWhileReading removes the second of three files after the third entry.
+func TestFilesRemovedWhileReading(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		query func(q *Query)
+		want  string
+		exact bool
+	}{
+		{"all", func(*Query) {}, "1 2 3 9 10 11 12 !vacuumed 5", true},
+		{"unit", func(q *Query) { q.Filter.Units = []string{"b.service"} }, "1 3 9 11 !vacuumed 5", false},
+		{"window before it", func(q *Query) { q.Until = usec(3) }, "1 2 3", false},
+		{"window over it", func(q *Query) { q.Since = usec(2) }, "2 3 9 10 11 12 !vacuumed 5", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := day(12)
+			m.files = []File{file(1, 1, 3), file(2, 4, 8), file(3, 9, 12)}
+			q := NewQuery()
+			tt.query(&q)
+			var got heard
+			got.entry = func(e Entry) error {
+				if e.Header().Seqnum == 3 {
+					m.files = []File{m.files[0], m.files[2]}
+					for i := 3; i < 8; i++ {
+						m.records[i].Fields = nil
+						m.records[i].Seqnum = 0
+					}
+					m.removed = true
+				}
+				return nil
+			}
+			if err := (&Local{Engine: m}).Read(t.Context(), q, &got); err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Join(got.said, " "); said != tt.want {
+				t.Errorf("Read said %q, want %q", said, tt.want)
+			}
+			if got.lastGap.Exact != tt.exact {
+				t.Errorf("exact = %v, want %v", got.lastGap.Exact, tt.exact)
+			}
+		})
+	}
+}
+
+func TestLossTracker(t *testing.T) {
+	t.Parallel()
+	other := func(id byte, head, tail uint64) File {
+		f := file(id, head, tail)
+		f.SeqnumID = ID128{0: id}
+		return f
+	}
+	tests := []struct {
+		name  string
+		files []File
+		want  string
+		exact bool
+	}{
+		{"nothing new", []File{file(1, 1, 10)}, "", false},
+		{"grown", []File{file(1, 1, 14)}, "", false},
+		{"rotated", []File{file(1, 1, 12), file(2, 13, 14)}, "", false},
+		{"rotated and the old one gone", []File{file(2, 13, 14)}, "!vacuumed 2", true},
+		{"numbers that a user's file has", []File{file(2, 13, 14), other(7, 11, 12)}, "", false},
+		{"numbers that a user's file has in part", []File{file(2, 15, 16), other(7, 11, 12), other(8, 12, 13)}, "!vacuumed 1", false},
+		{"all gone", nil, "", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			lost := &lossTracker{read: map[ID128]uint64{testSequence: 10}}
+			var got heard
+			if err := lost.check(tt.files, 0, true, &got); err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Join(got.said, " "); said != tt.want || got.lastGap.Exact != tt.exact {
+				t.Errorf("check said %q, exact %v, want %q, %v", said, got.lastGap.Exact, tt.want, tt.exact)
+			}
+			// Once is enough.
+			if err := lost.check(tt.files, 0, true, &got); err != nil {
+				t.Fatal(err)
+			}
+			if said := strings.Join(got.said, " "); said != tt.want {
+				t.Errorf("the second check said more: %q", said)
+			}
+		})
 	}
 }
 

@@ -113,7 +113,11 @@ func (rd *reading) startAfterNewest() (Entry, error) {
 // same reports whether the header belongs to the entry that the cursor c names.
 func (c Header) same(h Header) bool {
 	if !c.SeqnumID.IsZero() && c.Seqnum != 0 {
-		return c.SeqnumID == h.SeqnumID && c.Seqnum == h.Seqnum
+		if c.SeqnumID == h.SeqnumID {
+			return c.Seqnum == h.Seqnum
+		}
+		// journald copies entries into another sequence when it flushes from /run to /var.
+		return c.XorHash != 0 && c.XorHash == h.XorHash && c.BootID == h.BootID && c.Monotonic == h.Monotonic && c.Realtime == h.Realtime
 	}
 	if c.Realtime != 0 && c.Realtime != h.Realtime || !c.BootID.IsZero() && (c.BootID != h.BootID || c.Monotonic != h.Monotonic) {
 		return false
