@@ -114,7 +114,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.warnNoReaders(readers)
 	d.authorizer = authz.New(uint32(os.Geteuid()), readers)
-	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: isJournalCall, Logger: o.Logger})
+	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: journalCalls(), Logger: o.Logger})
 	d.peers = peercred.New(d.connectionLimits)
 	d.server = d.newServer()
 	d.health = health.NewServer()
@@ -158,6 +158,7 @@ func (d *Daemon) newServer() *grpc.Server {
 		grpc.StatsHandler(log),
 		grpc.ChainUnaryInterceptor(log.Unary, d.authorizer.Unary, d.calls.Unary),
 		grpc.ChainStreamInterceptor(log.Stream, d.authorizer.Stream, d.calls.Stream),
+		grpc.UnknownServiceHandler(unknownMethod),
 		grpc.MaxRecvMsgSize(d.loaded.Config.Limits.MaxRequestBytes),
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
@@ -167,9 +168,24 @@ func (d *Daemon) newServer() *grpc.Server {
 	)
 }
 
-// isJournalCall selects the calls that read the journal: those are counted.
-func isJournalCall(method string) bool {
-	return strings.HasPrefix(method, "/"+nodedv1.JournalService_ServiceDesc.ServiceName+"/")
+// journalCalls returns a test for the methods that read the journal: those are counted.
+func journalCalls() func(method string) bool {
+	desc := &nodedv1.JournalService_ServiceDesc
+	prefix := "/" + desc.ServiceName + "/"
+	names := make(map[string]bool)
+	for _, m := range desc.Methods {
+		names[prefix+m.MethodName] = true
+	}
+	for _, m := range desc.Streams {
+		names[prefix+m.StreamName] = true
+	}
+	return func(method string) bool { return names[method] }
+}
+
+// unknownMethod answers for methods that are not served. The interceptors see the call first.
+func unknownMethod(_ any, stream grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	return authz.UnknownMethod(method)
 }
 
 func (d *Daemon) callLimits() limit.Limits {

@@ -30,6 +30,7 @@ import (
 	"github.com/noded/noded/daemon/config"
 	"github.com/noded/noded/daemon/notify"
 	"github.com/noded/noded/daemon/socket"
+	"github.com/noded/noded/journal"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 )
 
@@ -98,7 +99,7 @@ func TestWhoMayCall(t *testing.T) {
 		{"primary group", 65534, 4242, nil, "OK: "},
 		{"supplementary group", 65534, 65534, []uint32{7, 4242}, "OK: "},
 		{"last of many groups", 65534, 65534, append(slices.Clone(many), 4242), "OK: "},
-		{"nobody", 65534, 65534, many, "PermissionDenied: user nobody (uid 65534) is not in group 4242: add the user to group 4242: usermod -aG 4242 nobody, then log in again"},
+		{"nobody", 65534, 65534, many, "PermissionDenied: user nobody (uid 65534) is not in group 4242"},
 		{"without a name", 54321, 54321, nil, "PermissionDenied: user 54321 is not in group 4242"},
 		{"group 0", 65534, 0, nil, "PermissionDenied: "},
 	}
@@ -140,7 +141,6 @@ func TestDenialsAreLimitedInTheLog(t *testing.T) {
 
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
-	// The connections of the test itself have the pid of the server and are not counted.
 	needRoot(t)
 	r := startOpen(t, "server: {reader_group: 4242}\nlimits: {max_connections: 2, max_connections_per_user: 1}")
 	for range 3 {
@@ -252,6 +252,42 @@ func TestWatchdogBeatsWhileServing(t *testing.T) {
 		if beats == 3 {
 			return
 		}
+	}
+}
+
+// TestUnknownMethods: a call of a method that does not exist is refused as such, and leaves its line in the log.
+func TestUnknownMethods(t *testing.T) {
+	t.Parallel()
+	r := start(t, &fakeJournal{}, "", nil)
+	conn := r.dial(t)
+	for _, method := range []string{"/noded.v1.JournalService/Write", "/none.v1.Service/Get"} {
+		err := conn.Invoke(t.Context(), method, &nodedv1.GetNodeRequest{}, &nodedv1.GetNodeResponse{})
+		if status.Code(err) != codes.Unimplemented {
+			t.Errorf("%s: %v", method, err)
+		}
+		waitFor(t, func() bool { return strings.Contains(r.log.String(), "method="+method) })
+	}
+}
+
+// TestHeadersComeAtOnce: a client of a read that has nothing to say yet knows that it began; of one that is
+// refused, that it did not.
+func TestHeadersComeAtOnce(t *testing.T) {
+	t.Parallel()
+	wait := func(ctx context.Context, _ journal.Query, _ journal.Sink) error { <-ctx.Done(); return ctx.Err() }
+	client := nodedv1.NewJournalServiceClient(start(t, &fakeJournal{read: wait}, "", nil).dial(t))
+	stream, err := client.Read(t.Context(), &nodedv1.JournalServiceReadRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header, err := stream.Header(); header == nil || err != nil {
+		t.Errorf("Header = %v, %v", header, err)
+	}
+	stream, err = client.Read(t.Context(), &nodedv1.JournalServiceReadRequest{Cursor: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header, err := stream.Header(); header != nil || err != nil {
+		t.Errorf("Header of a refused read = %v, %v", header, err)
 	}
 }
 

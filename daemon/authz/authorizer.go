@@ -19,6 +19,7 @@ import (
 
 	"github.com/noded/noded/daemon/peercred"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
 )
 
 // Group is a resolved group of the system.
@@ -94,8 +95,8 @@ func (a *Authorizer) Role(p *peercred.Peer) nodedv1.Role {
 	}
 }
 
-// Authorize returns nil if the caller of ctx may call the method, else a PermissionDenied status that says
-// what to do about it.
+// Authorize returns nil if the caller of ctx may call the method, else a PermissionDenied status with a hint
+// what to do about it, or Unimplemented if there is no such method.
 func (a *Authorizer) Authorize(ctx context.Context, method string) error {
 	caller, ok := peercred.FromContext(ctx)
 	if !ok {
@@ -105,37 +106,48 @@ func (a *Authorizer) Authorize(ctx context.Context, method string) error {
 	if table == nil {
 		return status.Error(codes.Unavailable, "noded is starting")
 	}
-	required, ok := (*table)[method]
-	if !ok || required == nodedv1.Role_ROLE_UNSPECIFIED {
-		return status.Errorf(codes.PermissionDenied, "method %s is not served to anybody", method)
-	}
+	required, known := (*table)[method]
 	role := a.Role(caller)
 	switch {
+	case role == nodedv1.Role_ROLE_UNSPECIFIED:
+		return a.refuse(caller)
+	case !known || required == nodedv1.Role_ROLE_UNSPECIFIED:
+		return UnknownMethod(method)
 	case role >= required:
 		return nil
-	case role == nodedv1.Role_ROLE_UNSPECIFIED:
-		return status.Error(codes.PermissionDenied, a.advice(caller))
 	default:
-		return status.Errorf(codes.PermissionDenied, "%s needs role %s, you are %s", method, RoleName(required), RoleName(role))
+		return wire.Refusal(codes.PermissionDenied, wire.ReasonDenied,
+			fmt.Sprintf("%s needs role %s, you are %s", method, RoleName(required), RoleName(role)), "ask as root")
 	}
 }
 
-func (a *Authorizer) advice(caller *peercred.Peer) string {
+// UnknownMethod is the status of a call of a method that is not served.
+func UnknownMethod(method string) error {
+	return status.Errorf(codes.Unimplemented, "there is no method %s", wire.Text(method))
+}
+
+// refuse says why a caller has no role, and how to get one.
+func (a *Authorizer) refuse(caller *peercred.Peer) error {
 	id := strconv.FormatUint(uint64(caller.UID), 10)
-	readers := a.readers.Load()
-	if readers.Name == "" {
-		return fmt.Sprintf("user %s may not read the logs of this node: only root may (server.reader_group is empty)", id)
-	}
 	who, name := "user "+id, id
 	if u, err := user.LookupId(id); err == nil {
 		who, name = fmt.Sprintf("user %s (uid %s)", u.Username, id), u.Username
 	}
-	if !readers.Exists {
-		return fmt.Sprintf("%s is not in group %s, which this node does not have: groupadd --system %s, usermod -aG %s %s, then reload noded",
-			who, readers.Name, readers.Name, readers.Name, name)
+	readers := a.readers.Load()
+	var message, hint string
+	switch group := readers.Name; {
+	case group == "":
+		message = fmt.Sprintf("%s may not read the logs of this node: only root may (server.reader_group is empty)", who)
+		hint = "sudo, or set server.reader_group in noded.yaml(5)"
+	case !readers.Exists:
+		// Under the unit /etc/group is a mount of the file that there was at the start: a reload sees no new group.
+		message = fmt.Sprintf("%s is not in group %s, which this node does not have", who, group)
+		hint = fmt.Sprintf("sudo groupadd --system %s && sudo usermod -aG %s %s && sudo systemctl restart noded, then log in again", group, group, name)
+	default:
+		message = fmt.Sprintf("%s is not in group %s", who, group)
+		hint = fmt.Sprintf("sudo usermod -aG %s %s, then log in again", group, name)
 	}
-	return fmt.Sprintf("%s is not in group %s: add the user to group %s: usermod -aG %s %s, then log in again",
-		who, readers.Name, readers.Name, readers.Name, name)
+	return wire.Refusal(codes.PermissionDenied, wire.ReasonDenied, message, hint)
 }
 
 // RoleName returns the word for a role: reader, admin.

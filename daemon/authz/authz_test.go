@@ -20,6 +20,7 @@ import (
 
 	"github.com/noded/noded/daemon/peercred"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
 )
 
 func services(names map[string][]string) map[string]grpc.ServiceInfo {
@@ -112,11 +113,12 @@ func TestAuthorize(t *testing.T) {
 		{"supplementary group", &peercred.Peer{UID: 7, GID: 9, Groups: []uint32{1, 50}}, read, codes.OK},
 		{"other", &peercred.Peer{UID: 7, GID: 9, Groups: []uint32{1, 51}}, read, codes.PermissionDenied},
 		{"gid of root is no role", &peercred.Peer{UID: 7, GID: 0}, read, codes.PermissionDenied},
-		{"method not in the table", &peercred.Peer{UID: 0}, "/noded.v1.JournalService/Write", codes.PermissionDenied},
-		{"no slash", &peercred.Peer{UID: 0}, "noded.v1.JournalService/Read", codes.PermissionDenied},
-		{"longer", &peercred.Peer{UID: 0}, read + "/x", codes.PermissionDenied},
-		{"prefix", &peercred.Peer{UID: 0}, "/noded.v1.JournalService/", codes.PermissionDenied},
-		{"case", &peercred.Peer{UID: 0}, "/noded.v1.journalservice/read", codes.PermissionDenied},
+		{"method not in the table", &peercred.Peer{UID: 0}, "/noded.v1.JournalService/Write", codes.Unimplemented},
+		{"method not in the table, no role", &peercred.Peer{UID: 7}, "/noded.v1.JournalService/Write", codes.PermissionDenied},
+		{"no slash", &peercred.Peer{UID: 0}, "noded.v1.JournalService/Read", codes.Unimplemented},
+		{"longer", &peercred.Peer{UID: 0}, read + "/x", codes.Unimplemented},
+		{"prefix", &peercred.Peer{UID: 0}, "/noded.v1.JournalService/", codes.Unimplemented},
+		{"case", &peercred.Peer{UID: 0}, "/noded.v1.journalservice/read", codes.Unimplemented},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -166,6 +168,30 @@ func TestLookupGroup(t *testing.T) {
 	for _, tt := range tests {
 		if got, err := LookupGroup(tt.name); err != nil || got != tt.want {
 			t.Errorf("LookupGroup(%q) = %+v, %v, want %+v", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+func TestHints(t *testing.T) {
+	t.Parallel()
+	p := &peercred.Peer{UID: 54321}
+	tests := []struct {
+		readers       Group
+		message, hint string
+	}{
+		{Group{}, "user 54321 may not read the logs of this node: only root may (server.reader_group is empty)", "sudo, or set server.reader_group in noded.yaml(5)"},
+		{Group{Name: "logs", GID: 5, Exists: true}, "user 54321 is not in group logs", "sudo usermod -aG logs 54321, then log in again"},
+		{Group{Name: "logs"}, "user 54321 is not in group logs, which this node does not have",
+			"sudo groupadd --system logs && sudo usermod -aG logs 54321 && sudo systemctl restart noded, then log in again"},
+	}
+	for _, tt := range tests {
+		a := New(1000, tt.readers)
+		if err := a.Bind(services(map[string][]string{"noded.v1.JournalService": {"Read"}})); err != nil {
+			t.Fatal(err)
+		}
+		err := a.Authorize(as(p), "/noded.v1.JournalService/Read")
+		if got := status.Convert(err).Message(); got != tt.message || wire.Hint(err) != tt.hint {
+			t.Errorf("%+v: %q, hint %q, want %q, hint %q", tt.readers, got, wire.Hint(err), tt.message, tt.hint)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/noded/noded/journal"
 )
@@ -104,6 +105,12 @@ func (c *Config) validate() []*Problem {
 	var problems []*Problem
 	bad := func(key, format string, args ...any) {
 		problems = append(problems, &Problem{Key: key, Reason: fmt.Sprintf(format, args...)})
+	}
+	switch name := c.Node.Name; {
+	case !utf8.ValidString(name):
+		bad("node.name", "%q is not UTF-8 text", name)
+	case name != "" && strings.TrimSpace(name) == "":
+		bad("node.name", "has only white space; leave it empty for the host name")
 	}
 	switch n := len(c.Server.Socket); {
 	case n == 0:

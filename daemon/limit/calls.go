@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/noded/noded/daemon/peercred"
+	"github.com/noded/noded/proto/wire"
 )
 
 // ErrStopping is the cause with which the contexts of calls end when the server stops.
@@ -94,9 +95,11 @@ func (c *Calls) enter(ctx context.Context, method string) (leave func(), err err
 	defer c.mu.Unlock()
 	switch {
 	case c.total >= limits.Total:
-		return nil, exhausted("%d calls are running, which is the limit of this node: try again later, or raise limits.max_streams", c.total)
+		return nil, exhausted(fmt.Sprintf("%d calls are running, which is the limit of this node (limits.max_streams)", c.total),
+			"try again later, or raise limits.max_streams in noded.yaml(5)")
 	case c.perUser[uid] >= limits.PerUser:
-		return nil, exhausted("%d calls of user %d are running, which is the limit of one user: end some, or raise limits.max_streams_per_user", c.perUser[uid], uid)
+		return nil, exhausted(fmt.Sprintf("%d calls of user %d are running, which is the limit of one user (limits.max_streams_per_user)", c.perUser[uid], uid),
+			"end some of them, or raise limits.max_streams_per_user in noded.yaml(5)")
 	}
 	c.total++
 	c.perUser[uid]++
@@ -152,10 +155,12 @@ func (c *Calls) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 	watched := newWatchedStream(ctx, stream, c.config.Limits().SendTimeout, func() { cancel(ErrSlowClient) })
 	done := make(chan error, 1)
 	c.handlers.Go(func() {
-		defer leave()
 		defer end()
-		defer watched.stop()
-		done <- c.guard(info.FullMethod, func() error { return handler(srv, watched) })
+		err := c.guard(info.FullMethod, func() error { return handler(srv, watched) })
+		watched.stop()
+		// The caller who sees the end of a call can begin the next one.
+		leave()
+		done <- err
 	})
 	select {
 	case err := <-done:
@@ -203,7 +208,7 @@ func result(ctx context.Context, err error) error {
 	case errors.Is(cause, ErrStopping):
 		return stoppingStatus()
 	case errors.Is(cause, ErrSlowClient):
-		return exhausted("the client took nothing for longer than limits.send_timeout: read faster, or go on from the last cursor")
+		return exhausted("the client took nothing for longer than limits.send_timeout", "read faster, or go on from the last cursor")
 	default:
 		return err
 	}
@@ -213,6 +218,6 @@ func stoppingStatus() error {
 	return status.Error(codes.Unavailable, ErrStopping.Error()+"; go on from the last cursor when it is back")
 }
 
-func exhausted(format string, args ...any) error {
-	return status.Errorf(codes.ResourceExhausted, format, args...)
+func exhausted(message, hint string) error {
+	return wire.Refusal(codes.ResourceExhausted, wire.ReasonExhausted, message, hint)
 }

@@ -6,7 +6,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -128,7 +127,7 @@ func (b *batcher) sendLarge(m *nodedv1.JournalEntry, h journal.Header, size int)
 	return b.large.do(b.ctx, size, func() error {
 		m.Fields = make([]*nodedv1.JournalField, len(b.fields))
 		for i := range b.fields {
-			m.Fields[i] = &nodedv1.JournalField{Name: validText(b.fields[i].Name), Value: b.fields[i].Value}
+			m.Fields[i] = &nodedv1.JournalField{Name: fieldName(b.fields[i].Name), Value: b.fields[i].Value}
 		}
 		b.entries = append(b.entries, m)
 		if err := b.flush(); err != nil {
@@ -138,12 +137,12 @@ func (b *batcher) sendLarge(m *nodedv1.JournalEntry, h journal.Header, size int)
 	})
 }
 
-// validText returns s as the API can carry it: names in a damaged or hostile file need not be UTF-8.
-func validText(s string) string {
-	if utf8.ValidString(s) {
-		return s
+// fieldName returns the name as the API can carry it. Only a damaged or hostile file has names that are not UTF-8.
+func fieldName(name string) string {
+	if utf8.ValidString(name) {
+		return name
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return wire.Text(name)
 }
 
 // copyFields makes messages of fields whose bytes end with the entry.
@@ -155,7 +154,7 @@ func (b *batcher) copyFields(fields []journal.Field) []*nodedv1.JournalField {
 		}
 		b.slab = b.slab[:len(b.slab)+1]
 		f := &b.slab[len(b.slab)-1]
-		f.Name, f.Value = validText(fields[i].Name), b.copyBytes(fields[i].Value)
+		f.Name, f.Value = fieldName(fields[i].Name), b.copyBytes(fields[i].Value)
 		out[i] = f
 	}
 	return out
@@ -186,7 +185,7 @@ func (b *batcher) explain(e journal.Entry) string {
 		f, err := e.Lookup(name)
 		return string(f.Value), err == nil
 	})
-	return validText(text)
+	return wire.Text(text)
 }
 
 // Gap implements journal.Sink.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/proto/wire"
 )
 
 // Host is what is known about the machine. Everything but the name can be missing.
@@ -61,7 +62,7 @@ func readLine(root, name string) string {
 		return ""
 	}
 	line, _, _ := bytes.Cut(data, []byte("\n"))
-	return strings.TrimSpace(string(line))
+	return strings.TrimSpace(wire.Text(string(line)))
 }
 
 func readID(root, name string) journal.ID128 {
@@ -82,7 +83,7 @@ func prettyName(root string) string {
 		lines := bufio.NewScanner(bytes.NewReader(data))
 		for lines.Scan() {
 			if value, ok := strings.CutPrefix(lines.Text(), "PRETTY_NAME="); ok {
-				return unquote(value)
+				return wire.Text(unquote(value))
 			}
 		}
 	}

@@ -121,12 +121,8 @@ func (s *JournalService) ListUnits(ctx context.Context, req *nodedv1.ListUnitsRe
 	if err != nil {
 		return nil, wire.Status(err)
 	}
-	out := &nodedv1.ListUnitsResponse{Node: s.config.Node, Units: make([]*nodedv1.JournalUnit, len(names))}
-	for i, name := range names {
-		out.Units[i] = &nodedv1.JournalUnit{Name: name}
-	}
 	call.AddRecords(len(names))
-	return out, nil
+	return &nodedv1.ListUnitsResponse{Node: s.config.Node, Units: wire.UnitsToProto(names)}, nil
 }
 
 // ListBoots implements nodedv1.JournalServiceServer.
@@ -146,7 +142,7 @@ func (s *JournalService) ListFields(ctx context.Context, _ *nodedv1.ListFieldsRe
 		return nil, wire.Status(err)
 	}
 	audit.FromContext(ctx).AddRecords(len(names))
-	return &nodedv1.ListFieldsResponse{Node: s.config.Node, Names: names}, nil
+	return &nodedv1.ListFieldsResponse{Node: s.config.Node, Names: wire.TextsToProto(names)}, nil
 }
 
 // ListFieldValues implements nodedv1.JournalServiceServer.

@@ -41,10 +41,13 @@ type NodeConfig struct {
 type NodeService struct {
 	nodedv1.UnimplementedNodeServiceServer
 	config NodeConfig
+	usage  *usageCache
 }
 
 // NewNode returns the service.
-func NewNode(c NodeConfig) *NodeService { return &NodeService{config: c} }
+func NewNode(c NodeConfig) *NodeService {
+	return &NodeService{config: c, usage: newUsageCache(c.Journal.Usage)}
+}
 
 // GetNode implements nodedv1.NodeServiceServer.
 func (s *NodeService) GetNode(context.Context, *nodedv1.GetNodeRequest) (*nodedv1.GetNodeResponse, error) {
@@ -64,7 +67,7 @@ func (s *NodeService) GetNode(context.Context, *nodedv1.GetNodeRequest) (*nodedv
 
 // GetHealth implements nodedv1.NodeServiceServer.
 func (s *NodeService) GetHealth(ctx context.Context, _ *nodedv1.GetHealthRequest) (*nodedv1.GetHealthResponse, error) {
-	usage, err := s.config.Journal.Usage(ctx)
+	usage, err := s.usage.get(ctx)
 	if ctx.Err() != nil {
 		return nil, wire.Status(ctx.Err())
 	}
@@ -79,12 +82,12 @@ func (s *NodeService) GetHealth(ctx context.Context, _ *nodedv1.GetHealthRequest
 func (s *NodeService) journalHealth(usage journal.Usage, err error) *nodedv1.SourceHealth {
 	m := &nodedv1.SourceHealth{
 		Name:     "journal",
-		Location: s.config.Location,
+		Location: wire.Text(s.config.Location),
 		Engine:   s.config.Engine,
 		State:    nodedv1.SourceState_SOURCE_STATE_OK,
 	}
 	if err != nil {
-		m.State, m.Message = nodedv1.SourceState_SOURCE_STATE_UNAVAILABLE, s.advice(err)
+		m.State, m.Message = nodedv1.SourceState_SOURCE_STATE_UNAVAILABLE, wire.Text(s.advice(err))
 		return m
 	}
 	m.Files = uint32(min(len(usage.Files), math.MaxInt32))
@@ -93,7 +96,7 @@ func (s *NodeService) journalHealth(usage journal.Usage, err error) *nodedv1.Sou
 			m.UnreadableFiles = append(m.UnreadableFiles, fmt.Sprintf("and %d more", len(usage.Problems)-maxUnreadable))
 			break
 		}
-		m.UnreadableFiles = append(m.UnreadableFiles, fmt.Sprintf("%s: %v", p.Path, p.Err))
+		m.UnreadableFiles = append(m.UnreadableFiles, wire.Text(fmt.Sprintf("%s: %v", p.Path, p.Err)))
 	}
 	s.judge(m, usage)
 	s.stamp(m, usage.Files)
@@ -110,7 +113,7 @@ func (s *NodeService) judge(m *nodedv1.SourceHealth, usage journal.Usage) {
 		m.Message = fmt.Sprintf("%d of %d journal files cannot be read", bad, bad+good)
 	case good == 0:
 		m.State = nodedv1.SourceState_SOURCE_STATE_DEGRADED
-		m.Message = fmt.Sprintf("there are no journal files in %s: is systemd-journald running?", s.config.Location)
+		m.Message = fmt.Sprintf("there are no journal files in %s: is systemd-journald running?", m.GetLocation())
 	}
 }
 

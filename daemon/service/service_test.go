@@ -368,7 +368,7 @@ func TestHealth(t *testing.T) {
 	t.Parallel()
 	clock := func() time.Time { return time.Unix(1000, 0) }
 	file := journal.File{Path: "/a", HeadRealtime: 100_000_000, TailRealtime: 990_000_000}
-	problem := journal.FileProblem{Path: "/b", Err: errors.New("bad magic")}
+	problem := journal.FileProblem{Path: "/b\xff", Err: errors.New("bad magic")}
 	const ok, degraded, away = nodedv1.SourceState_SOURCE_STATE_OK, nodedv1.SourceState_SOURCE_STATE_DEGRADED, nodedv1.SourceState_SOURCE_STATE_UNAVAILABLE
 	tests := []struct {
 		name  string
@@ -403,7 +403,7 @@ func TestHealth(t *testing.T) {
 			if len(tt.usage.Files) > 0 && (source.GetLag().AsDuration() != 10*time.Second || source.GetOldestRecordTime().GetSeconds() != 100) {
 				t.Errorf("times = %v, %v", source.GetLag(), source.GetOldestRecordTime())
 			}
-			if len(tt.usage.Problems) > 0 && source.GetUnreadableFiles()[0] != "/b: bad magic" {
+			if len(tt.usage.Problems) > 0 && source.GetUnreadableFiles()[0] != "/b\uFFFD: bad magic" {
 				t.Errorf("unreadable = %v", source.GetUnreadableFiles())
 			}
 		})
@@ -431,6 +431,13 @@ func TestReadHost(t *testing.T) {
 	if h.Name != "node-a" || h.KernelRelease != "6.1.0-x" || h.OperatingSystem != `Debian "12"` || h.Architecture == "" ||
 		h.MachineID.String() != "0123456789abcdef0123456789abcdef" || h.BootID.String() != "00112233445566778899aabbccddeeff" {
 		t.Errorf("ReadHost = %+v", h)
+	}
+	release := filepath.Join(root, "etc/os-release")
+	if err := os.WriteFile(release, []byte("PRETTY_NAME=\"a\\xffb\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h := ReadHost(root, ""); h.OperatingSystem != "a\uFFFDb" {
+		t.Errorf("operating system = %q", h.OperatingSystem)
 	}
 	if h := ReadHost(root, "given"); h.Name != "given" {
 		t.Errorf("name = %q", h.Name)

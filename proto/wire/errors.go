@@ -66,6 +66,43 @@ func Status(err error) error {
 	return status.Error(codes.Internal, Text(err.Error()))
 }
 
+// The reasons of refusals, for Refusal.
+const (
+	ReasonDenied    = "DENIED"
+	ReasonExhausted = "EXHAUSTED"
+)
+
+// hintKey is the key of ErrorInfo.metadata with the next step for a person.
+const hintKey = "hint"
+
+// Refusal returns the status error of a call that is refused: what is the matter, and in hint what
+// the caller can do about it, which may be empty.
+func Refusal(code codes.Code, reason, message, hint string) error {
+	st := status.New(code, Text(message))
+	info := &errdetails.ErrorInfo{Reason: reason, Domain: domain}
+	if hint != "" {
+		info.Metadata = map[string]string{hintKey: Text(hint)}
+	}
+	if with, err := st.WithDetails(info); err == nil {
+		st = with
+	}
+	return st.Err()
+}
+
+// Hint returns the hint that a server gave with an error; empty if it gave none.
+func Hint(err error) string {
+	st, ok := status.FromError(err)
+	if !ok {
+		return ""
+	}
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == domain {
+			return info.GetMetadata()[hintKey]
+		}
+	}
+	return ""
+}
+
 // Error converts a gRPC status error back: it has the text that the server gave, answers errors.Is for
 // the sentinel that it was there, and status.FromError still finds the status. Other errors are
 // returned as they are.
