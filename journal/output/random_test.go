@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/noded/noded/journal/output"
 )
@@ -25,7 +26,7 @@ func randomEntries(n int) []sampleEntry {
 		var b strings.Builder
 		for range random.IntN(limit) {
 			piece := pieces[random.IntN(len(pieces))]
-			if clean && strings.ContainsAny(piece, "\x00\x1b\a\x7f\u0085\ufdd0\ufffe\xff\xc3\xed\U0010ffff\r") {
+			if clean && (!utf8.ValidString(piece) || strings.ContainsAny(piece, "\x00\x1b\a\x7f\u0085\ufdd0\ufffe\U0010ffff\r")) {
 				continue
 			}
 			if b.Len()+len(piece) > 450 {
