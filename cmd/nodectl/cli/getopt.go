@@ -38,6 +38,9 @@ func normalizeCommandLine(root *cobra.Command, args []string) []string {
 	var last []string
 	if completing && len(rest) > 0 {
 		rest, last = rest[:len(rest)-1], rest[len(rest)-1:]
+		if n := len(rest); n > 0 && (rest[n-1] == "-b" || rest[n-1] == "--boot") && !strings.HasPrefix(last[0], "-") {
+			rest, last = rest[:n-1], []string{"--boot=" + last[0]}
+		}
 	}
 	out := append([]string{}, args[:at+1]...)
 	out = append(out, normalizeArgs(journal.Flags(), rest)...)

@@ -77,7 +77,7 @@ func runJournal(ctx context.Context, g *globals, f *journalFlags, cmd *cobra.Com
 	c := &journalCommand{globals: g, journalFlags: f, plan: p, out: g.Out}
 	switch p.action {
 	case actionHeader:
-		return c.printHeaders()
+		return c.printHeaders(ctx)
 	case actionVerify:
 		return c.verifyFiles(ctx)
 	case actionListNamespaces:
