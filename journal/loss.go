@@ -51,6 +51,9 @@ func (i *ledgerItem) has(h Header) bool {
 	return i.id == h.SeqnumID && i.head <= h.Seqnum && h.Seqnum <= i.tail
 }
 
+// missing is the number of entries that the read should have met and did not.
+func (i *ledgerItem) missing() uint64 { return i.entries - min(i.seen, i.entries) }
+
 // saw counts an entry.
 func (l *ledger) saw(h Header) {
 	if l.earliest == 0 || h.Realtime < l.earliest {
@@ -100,29 +103,31 @@ func (l *ledger) settle(ctx context.Context, r Reader, q *Query, sink Sink, whol
 		return l.tellGone(gone, q, sink)
 	}
 	var suspects []string
-	short := make(map[string]uint64)
+	short := make(map[string]*ledgerItem)
 	for i := range l.items {
 		item := &l.items[i]
-		if item.seen >= item.entries {
+		if item.missing() == 0 {
 			continue
 		}
-		missing := item.entries - item.seen
 		if at := slices.IndexFunc(gone, func(f File) bool { return item.has(Header{SeqnumID: f.SeqnumID, Seqnum: f.HeadSeqnum}) }); at >= 0 {
-			if err := sink.Gap(removed(gone[at], missing, len(item.files) == 1)); err != nil {
+			if err := sink.Gap(removed(gone[at], item.missing(), len(item.files) == 1)); err != nil {
 				return err
 			}
 			continue
 		}
 		for _, f := range item.files {
 			suspects = append(suspects, f.Path)
-			short[f.Path] = missing
+			short[f.Path] = item
 		}
 	}
 	if len(suspects) == 0 {
 		return nil
 	}
 	for _, p := range r.Damaged(ctx, suspects) {
-		g := Gap{Source: p.Path, Count: short[p.Path], Reason: p.Reason, Detail: p.Err.Error()}
+		g := Gap{Source: p.Path, Reason: p.Reason, Detail: p.Err.Error()}
+		if item := short[p.Path]; item != nil {
+			g.Count, g.Exact = item.missing(), len(item.files) == 1
+		}
 		if err := sink.Gap(g); err != nil {
 			return err
 		}
