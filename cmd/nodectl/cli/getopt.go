@@ -95,12 +95,14 @@ func (n *normalizer) long(arg string) {
 }
 
 func (n *normalizer) short(arg string) {
+	before := len(n.out)
 	for at := 1; at < len(arg); at++ {
 		flag := n.flags.ShorthandLookup(arg[at : at+1])
 		rest := arg[at+1:]
 		switch {
 		case flag == nil:
-			n.out = append(n.out, "-"+arg[at:])
+			// pflag says which letter it does not know.
+			n.out = append(n.out[:before], arg)
 			return
 		case flag.Value.Type() == "bool":
 			n.out = append(n.out, "--"+flag.Name)
