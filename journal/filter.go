@@ -219,7 +219,7 @@ const maxUnits = 50_000
 func unitsIn(ctx context.Context, r Reader, patterns, fields []string) ([]string, error) {
 	found := make(map[string]struct{})
 	for _, field := range fields {
-		err := r.FieldValues(field, func(value []byte) bool {
+		err := r.FieldValues(ctx, field, func(value []byte) bool {
 			if !isUnitName(value) || len(found) > maxUnits {
 				return ctx.Err() == nil && len(found) <= maxUnits
 			}

@@ -67,7 +67,7 @@ func (l *Local) FieldNames(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer r.Close()
-	names, err := r.FieldNames()
+	names, err := r.FieldNames(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list fields: %w", err)
 	}
@@ -86,7 +86,7 @@ func (l *Local) FieldValues(ctx context.Context, name string, yield func(value [
 	}
 	defer r.Close()
 	var stop error
-	err = r.FieldValues(name, func(value []byte) bool {
+	err = r.FieldValues(ctx, name, func(value []byte) bool {
 		if stop = ctx.Err(); stop == nil {
 			stop = yield(value)
 		}

@@ -166,9 +166,9 @@ func (r *memoryReader) Wait(ctx context.Context) (Change, error) {
 	return ChangeNone, ctx.Err()
 }
 
-func (r *memoryReader) FieldNames() ([]string, error) { return nil, nil }
+func (r *memoryReader) FieldNames(context.Context) ([]string, error) { return nil, nil }
 
-func (r *memoryReader) FieldValues(name string, yield func([]byte) bool) error {
+func (r *memoryReader) FieldValues(_ context.Context, name string, yield func([]byte) bool) error {
 	seen := map[string]bool{}
 	for _, rec := range r.m.records {
 		for _, f := range rec.Fields {

@@ -35,14 +35,12 @@ type Source struct {
 	AllMachines bool
 }
 
-// Position is a place that Reader.Seek can go to: make one with Head, Tail, AtRealtime, AtMonotonic
-// or AtCursor.
+// Position is a place that Reader.Seek can go to: make one with Head, Tail, AtRealtime or
+// AtCursor.
 type Position struct {
-	Kind      PositionKind
-	Realtime  Usec
-	Monotonic Usec
-	BootID    ID128
-	Cursor    Cursor
+	Kind     PositionKind
+	Realtime Usec
+	Cursor   Cursor
 }
 
 // PositionKind says which fields of a Position count.
@@ -53,7 +51,6 @@ const (
 	PositionHead PositionKind = iota
 	PositionTail
 	PositionRealtime
-	PositionMonotonic
 	PositionCursor
 )
 
@@ -65,11 +62,6 @@ func Tail() Position { return Position{Kind: PositionTail} }
 
 // AtRealtime is the place where an entry received at t would be.
 func AtRealtime(t Usec) Position { return Position{Kind: PositionRealtime, Realtime: t} }
-
-// AtMonotonic is the place where an entry of that boot and monotonic time would be.
-func AtMonotonic(boot ID128, t Usec) Position {
-	return Position{Kind: PositionMonotonic, BootID: boot, Monotonic: t}
-}
 
 // AtCursor is the place of the entry that the cursor names, or where it would be.
 func AtCursor(c Cursor) Position { return Position{Kind: PositionCursor, Cursor: c} }
@@ -110,11 +102,12 @@ type Reader interface {
 	// gives ChangeNone and ctx.Err(). It may return early with ChangeNone and nil.
 	Wait(ctx context.Context) (Change, error)
 
-	// FieldNames returns the names of all fields, each once, in the engine's order.
-	FieldNames() ([]string, error)
+	// FieldNames returns the names of all fields, each once, in the engine's order. A file whose lists are damaged is
+	// left out from there on and becomes one of Problems; it is an error only if no file can be listed.
+	FieldNames(ctx context.Context) ([]string, error)
 	// FieldValues calls yield for each distinct value of the field, until yield returns false. The bytes are
-	// valid during the call only.
-	FieldValues(name string, yield func(value []byte) bool) error
+	// valid during the call only. Damage is treated as by FieldNames.
+	FieldValues(ctx context.Context, name string, yield func(value []byte) bool) error
 	// Tails returns the newest entry of each sequence in the files that the reader knows of now (those
 	// that Next reads; files that appear later count after Wait has reported them), as the headers of the files
 	// tell: SeqnumID, Seqnum, BootID, Realtime and Monotonic; XorHash is 0. Everything up to

@@ -171,7 +171,7 @@ func (h *Header) check() error {
 
 // File returns what the header says in the words of package journal.
 func (h *Header) File() journal.File {
-	return journal.File{
+	f := journal.File{
 		Path:          h.Path,
 		SizeBytes:     h.DiskBytes,
 		Online:        h.State == StateOnline,
@@ -186,4 +186,8 @@ func (h *Header) File() journal.File {
 		TailBootID:    h.TailBootID,
 		Entries:       h.Entries,
 	}
+	if h.Entries == 0 {
+		f.HeadSeqnum, f.TailSeqnum = 0, 0
+	}
+	return f
 }

@@ -27,6 +27,9 @@ type Search struct {
 	// System and UserUID restrict the files to those of the system or of that user.
 	System  bool
 	UserUID *uint32
+	// DiskOrder makes Files list in the order of the directories themselves, which is that in which libsystemd goes
+	// through the files when it lists fields. Otherwise they are sorted by name.
+	DiskOrder bool
 }
 
 // Files lists the paths of the files, and the directories that cannot be read.
@@ -34,7 +37,7 @@ func (s *Search) Files() ([]string, []journal.FileProblem) {
 	var paths []string
 	var problems []journal.FileProblem
 	for _, root := range s.Roots {
-		items, err := os.ReadDir(root)
+		items, err := s.readDir(root)
 		if err != nil {
 			problems = appendProblem(problems, root, err)
 		}
@@ -44,7 +47,7 @@ func (s *Search) Files() ([]string, []journal.FileProblem) {
 			case s.wantsFile(item):
 				paths = append(paths, path)
 			case s.wantsDirectory(root, item):
-				below, err := os.ReadDir(path)
+				below, err := s.readDir(path)
 				if err != nil {
 					problems = appendProblem(problems, path, err)
 				}
@@ -57,6 +60,18 @@ func (s *Search) Files() ([]string, []journal.FileProblem) {
 		}
 	}
 	return paths, problems
+}
+
+func (s *Search) readDir(path string) ([]fs.DirEntry, error) {
+	if !s.DiskOrder {
+		return os.ReadDir(path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.ReadDir(-1)
 }
 
 func appendProblem(problems []journal.FileProblem, path string, err error) []journal.FileProblem {

@@ -102,31 +102,6 @@ func (s suite) testMatch(t *testing.T) {
 	}
 }
 
-// testMonotonic: a place within a boot, whatever other boots the files hold.
-func (s suite) testMonotonic(t *testing.T) {
-	for _, fixture := range []string{"boots", "clock-step"} {
-		r := s.open(t, journal.Source{Directory: Get(t, fixture).Dir})
-		seek(t, r, journal.Head())
-		list := all(t, r.Next)
-		for i := 0; i < len(list); i += 17 {
-			at := journal.AtMonotonic(list[i].BootID, list[i].Monotonic)
-			seek(t, r, at)
-			wantCursor(t, "Next at monotonic", list[i].Cursor(), r.Next)
-			seek(t, r, at)
-			if i == 0 {
-				wantEOF(t, "Previous at the first", r.Previous)
-			} else {
-				wantCursor(t, "Previous at monotonic", list[i-1].Cursor(), r.Previous)
-			}
-			seek(t, r, journal.AtMonotonic(list[i].BootID, list[i].Monotonic+1))
-			wantCursor(t, "Previous after monotonic", list[i].Cursor(), r.Previous)
-		}
-		if err := r.Seek(journal.AtMonotonic(id(0x99), 5)); !errors.Is(err, journal.ErrNoBoot) {
-			t.Errorf("Seek to a boot that is not there: %v, want ErrNoBoot", err)
-		}
-	}
-}
-
 // testMissingCursor: an entry that is gone is a place nevertheless.
 func (s suite) testMissingCursor(t *testing.T) {
 	entries := plain(30, id(0xbf))

@@ -14,11 +14,18 @@ import (
 
 // Engine reads journal files by libsystemd. It is safe for concurrent use.
 type Engine struct {
-	load func() (*library, error)
+	load     func() (*library, error)
+	maxEntry int
 }
 
 // New returns the engine. libsystemd is loaded by the first Open.
-func New() *Engine { return &Engine{load: sync.OnceValues(loadLibrary)} }
+func New(options ...Option) *Engine {
+	s := settings{maxEntry: DefaultMaxEntryBytes}
+	for _, option := range options {
+		option(&s)
+	}
+	return &Engine{load: sync.OnceValues(loadLibrary), maxEntry: s.maxEntry}
+}
 
 // Name implements journal.Engine.
 func (e *Engine) Name() string { return "libsystemd" }
@@ -34,7 +41,7 @@ func (e *Engine) Open(ctx context.Context, source journal.Source) (journal.Reade
 	if err != nil {
 		return nil, err
 	}
-	origin, err := newOrigin(lib, source)
+	origin, err := newOrigin(lib, e.maxEntry, source)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 type Engine struct{}
 
 // New returns an engine whose Open always fails.
-func New() *Engine { return &Engine{} }
+func New(...Option) *Engine { return &Engine{} }
 
 // Name implements journal.Engine.
 func (e *Engine) Name() string { return "libsystemd" }

@@ -11,18 +11,18 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/noded/noded/journal"
 )
 
 const (
-	// maxEntryBytes and maxEntryFields bound what is kept of one entry.
-	maxEntryBytes  = 1 << 30
-	maxEntryFields = 1 << 20
-	// maxNames bounds the number of field names that are remembered.
-	maxNames = 4096
-	// keepBytes is the size of the buffer that is kept after a larger entry.
-	keepBytes = 256 << 10
+	// maxNames bounds the number of field names that are remembered, maxNameBytes the length of one.
+	maxNames     = 4096
+	maxNameBytes = 64
+	// keepBytes and keepFields are the sizes of the buffers that are kept after a larger entry.
+	keepBytes  = 256 << 10
+	keepFields = 4096
 )
 
 // entry is the reader's current entry. Its buffers are used again for the next one.
@@ -46,6 +46,12 @@ func (e *entry) forget() {
 	}
 	if cap(e.lookup) > keepBytes {
 		e.lookup = nil
+	}
+	if cap(e.ends) > keepFields {
+		e.ends = nil
+	}
+	if cap(e.fields) > keepFields {
+		e.fields = nil
 	}
 }
 
@@ -73,6 +79,7 @@ func (e *entry) Lookup(name string) (journal.Field, error) {
 		size, err := e.r.h.field(name, room)
 		switch {
 		case err == nil && size > len(name):
+			e.r.weigh(size)
 			return journal.Field{Name: name, Value: room[len(name)+1 : size : size]}, nil
 		case err == nil, errors.Is(err, syscall.ENOENT):
 			return journal.Field{}, journal.ErrNoField
@@ -111,15 +118,14 @@ func (e *entry) load() error {
 	if e.loaded {
 		return nil
 	}
-	var items int
+	var size, items int
 	for {
-		var size int
 		var err error
 		size, items, err = e.r.h.fields(e.buf[:cap(e.buf)], e.ends)
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, errnoNoRoom) || items > maxEntryFields {
+		if !errors.Is(err, errnoNoRoom) {
 			return e.unreadable(err)
 		}
 		if size > cap(e.buf) {
@@ -133,13 +139,15 @@ func (e *entry) load() error {
 	if items == 0 || e.r.watch.started && !e.r.h.stillThere() {
 		return e.unreadable(syscall.EBADMSG)
 	}
+	e.r.weigh(size)
 	e.fields = e.fields[:0]
 	begin := uint64(0)
 	for _, end := range e.ends[:items] {
 		item := e.buf[:cap(e.buf)][begin:end:end]
 		begin = end
 		equals := bytes.IndexByte(item, '=')
-		if equals < 0 {
+		// Names of any other kind are not journald's: nothing could ask for them.
+		if equals < 0 || equals > maxNameBytes || !utf8.Valid(item[:equals]) {
 			continue
 		}
 		e.fields = append(e.fields, journal.Field{Name: e.r.intern(item[:equals]), Value: item[equals+1:]})
@@ -150,11 +158,26 @@ func (e *entry) load() error {
 
 // unreadable says which entry's fields cannot be read.
 func (e *entry) unreadable(err error) error {
-	return fmt.Errorf("read journal entry %s: %w", e.header.Cursor(), err)
+	if errors.Is(err, syscall.E2BIG) {
+		return fmt.Errorf("read journal entry %s: more than %d bytes: %w", e.header.Cursor(), e.r.origin.maxEntry, journal.ErrTooLarge)
+	}
+	return fmt.Errorf("read journal entry %s: %w: %w", e.header.Cursor(), journal.ErrUnreadable, err)
 }
 
-// grown is the size of a buffer for need items with room for the next ones.
-func grown(need int) int { return need + need/2 + 64 }
+// grown is the size of a buffer for need items with room for the next ones; large ones get no more than they need.
+func grown(need int) int {
+	if need > heavyEntry {
+		return need
+	}
+	return need + need/2 + 64
+}
+
+// weigh counts an entry or field that was read, if it is heavy.
+func (r *reader) weigh(size int) {
+	if size > heavyEntry {
+		r.heavy += size
+	}
+}
 
 func (r *reader) intern(name []byte) string {
 	if s, ok := r.names[string(name)]; ok {

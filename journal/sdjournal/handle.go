@@ -23,7 +23,9 @@ type handle struct {
 	lib     *library
 	journal *sdjournal.Journal
 	c       unsafe.Pointer // of journal
-	cursor  [cursorBytes]byte
+	// max is the number of bytes that an entry or a value may have.
+	max    int
+	cursor [cursorBytes]byte
 	// need takes results of the shim, so that they are not allocated for each call.
 	need [2]size
 }
@@ -42,12 +44,12 @@ func journalPointer(j *sdjournal.Journal) (*unsafe.Pointer, error) {
 }
 
 // newHandle wraps what go-systemd opened.
-func newHandle(lib *library, j *sdjournal.Journal) (*handle, error) {
+func newHandle(lib *library, maxEntry int, j *sdjournal.Journal) (*handle, error) {
 	p, err := journalPointer(j)
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
-	h := &handle{lib: lib, journal: j, c: *p}
+	h := &handle{lib: lib, journal: j, c: *p, max: maxEntry}
 	if err := h.setup(); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
@@ -55,19 +57,20 @@ func newHandle(lib *library, j *sdjournal.Journal) (*handle, error) {
 }
 
 // adopt wraps an sd_journal that the library opened.
-func adopt(lib *library, c unsafe.Pointer) (*handle, error) {
+func adopt(lib *library, maxEntry int, c unsafe.Pointer) (*handle, error) {
 	j := &sdjournal.Journal{}
 	p, err := journalPointer(j)
 	if err != nil {
 		return nil, err
 	}
 	*p = c
-	return newHandle(lib, j)
+	return newHandle(lib, maxEntry, j)
 }
 
-// setup switches off libsystemd's limit on the size of values, 64 KiB.
+// setup raises libsystemd's limit on the size of values, 64 KiB, to one more than is taken: a compressed value is
+// decompressed so far only, and is then known to be too large.
 func (h *handle) setup() error {
-	if err := h.journal.SetDataThreshold(0); err != nil {
+	if err := h.journal.SetDataThreshold(uint64(h.max) + 1); err != nil {
 		return fmt.Errorf("set data threshold: %w", errnoOf(err))
 	}
 	return nil

@@ -112,7 +112,7 @@ func (h *handle) stillThere() bool {
 // fields copies all items of the current entry to buf and the offsets of their ends to ends. If the room does not suffice
 // the error is errnoNoRoom and the numbers are what is needed.
 func (h *handle) fields(buf []byte, ends []uint64) (bytes, items int, err error) {
-	r := C.noded_fields(&h.lib.c, (*C.sd_journal)(h.c), unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)),
+	r := C.noded_fields(&h.lib.c, (*C.sd_journal)(h.c), C.size_t(h.max), unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)),
 		(*C.uint64_t)(unsafe.SliceData(ends)), C.size_t(len(ends)), (*C.size_t)(&h.need[0]), (*C.size_t)(&h.need[1]))
 	if r < 0 {
 		err = syscall.Errno(-r)
@@ -123,19 +123,12 @@ func (h *handle) fields(buf []byte, ends []uint64) (bytes, items int, err error)
 // field copies the first NAME=value of the field to buf and returns its size, with
 // errnoNoRoom if buf is too small.
 func (h *handle) field(name string, buf []byte) (int, error) {
-	r := C.noded_field(&h.lib.c, (*C.sd_journal)(h.c), (*C.char)(unsafe.Pointer(unsafe.StringData(name))), C.size_t(len(name)),
+	r := C.noded_field(&h.lib.c, (*C.sd_journal)(h.c), C.size_t(h.max), (*C.char)(unsafe.Pointer(unsafe.StringData(name))), C.size_t(len(name)),
 		unsafe.Pointer(unsafe.SliceData(buf)), C.size_t(len(buf)), (*C.size_t)(&h.need[0]))
 	if r < 0 {
 		return int(h.need[0]), syscall.Errno(-r)
 	}
 	return int(h.need[0]), nil
-}
-
-func (h *handle) seekMonotonic(boot journal.ID128, t journal.Usec) error {
-	if r := C.noded_seek_monotonic(&h.lib.c, (*C.sd_journal)(h.c), unsafe.Pointer(&boot[0]), C.uint64_t(t)); r < 0 {
-		return syscall.Errno(-r)
-	}
-	return nil
 }
 
 func (h *handle) queryUnique(name string) error {
@@ -157,7 +150,7 @@ func (h *handle) nextUnique(buf []byte) ([]byte, error) {
 		return nil, syscall.Errno(-r)
 	case r == 0:
 		return nil, nil
-	case size > maxEntryBytes:
+	case size > C.size_t(h.max):
 		return nil, syscall.E2BIG
 	}
 	if cap(buf) < int(size) {
@@ -168,20 +161,18 @@ func (h *handle) nextUnique(buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// fieldNames returns the names of all fields.
-func (h *handle) fieldNames() ([]string, error) {
-	var names []string
-	C.noded_restart_fields(&h.lib.c, (*C.sd_journal)(h.c))
-	for {
-		var name *C.char
-		switch r := C.noded_next_field(&h.lib.c, (*C.sd_journal)(h.c), &name); {
-		case r < 0:
-			return names, syscall.Errno(-r)
-		case r == 0:
-			return names, nil
-		}
-		names = append(names, C.GoString(name))
+func (h *handle) restartFields() { C.noded_restart_fields(&h.lib.c, (*C.sd_journal)(h.c)) }
+
+// nextField returns the name of the next field; empty at the end.
+func (h *handle) nextField() (string, error) {
+	var name *C.char
+	switch r := C.noded_next_field(&h.lib.c, (*C.sd_journal)(h.c), &name); {
+	case r < 0:
+		return "", syscall.Errno(-r)
+	case r == 0:
+		return "", nil
 	}
+	return C.GoString(name), nil
 }
 
 // watchFD returns the inotify descriptor that libsystemd watches the journal's directories by.

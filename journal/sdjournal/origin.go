@@ -24,15 +24,17 @@ import (
 // directories by itself and watches them, but it cannot select a namespace in a given directory, and it
 // fails on a list of files when one of them is bad. Both are done here, with a list.
 type origin struct {
-	lib    *library
-	source journal.Source
-	search journalfile.Search // not for source.Files
+	lib      *library
+	maxEntry int
+	source   journal.Source
+	search   journalfile.Search // not for source.Files
 	// list means that libsystemd gets a list of files.
 	list bool
 	// opened are the files of the list that libsystemd has open, by path.
 	opened map[string]inode
 	// tracked are the files that were in the list, to find them when they are renamed.
 	tracked tracker
+	listing listing
 }
 
 const (
@@ -41,10 +43,12 @@ const (
 	remoteDirectory  = "/var/log/journal/remote"
 	machineIDFile    = "/etc/machine-id"
 	maxFilesInSource = 100_000
+	// maxFilesOpen is how many files libsystemd opens at a time.
+	maxFilesOpen = 7168
 )
 
-func newOrigin(lib *library, source journal.Source) (*origin, error) {
-	o := &origin{lib: lib, source: source, list: len(source.Files) > 0}
+func newOrigin(lib *library, maxEntry int, source journal.Source) (*origin, error) {
+	o := &origin{lib: lib, maxEntry: maxEntry, source: source, list: len(source.Files) > 0}
 	given := 0
 	for _, set := range []bool{source.Directory != "", source.Root != "", len(source.Files) > 0} {
 		if set {
@@ -127,19 +131,19 @@ func (o *origin) open(first bool) (*handle, error) {
 		if err != nil {
 			return nil, fmt.Errorf("open journal directory %q: %w", o.source.Directory, errnoOf(err))
 		}
-		return newHandle(o.lib, j)
+		return newHandle(o.lib, o.maxEntry, j)
 	case o.source.Directory != "":
 		c, err := o.lib.openDirectory(o.source.Directory, flags)
 		if err != nil {
 			return nil, fmt.Errorf("open journal directory %q: %w", o.source.Directory, err)
 		}
-		return adopt(o.lib, c)
+		return adopt(o.lib, o.maxEntry, c)
 	case o.source.Root != "":
 		c, err := o.lib.openDirectory(o.source.Root, flags|flagOSRoot)
 		if err != nil {
 			return nil, fmt.Errorf("open journals below %q: %w", o.source.Root, err)
 		}
-		return adopt(o.lib, c)
+		return adopt(o.lib, o.maxEntry, c)
 	}
 	return o.openLocal(flags)
 }
@@ -160,7 +164,7 @@ func (o *origin) openLocal(flags int) (*handle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the system's journal: %w", err)
 	}
-	return adopt(o.lib, c)
+	return adopt(o.lib, o.maxEntry, c)
 }
 
 // openFiles opens those of the files whose headers are good: libsystemd fails as a
@@ -169,6 +173,9 @@ func (o *origin) openFiles(paths []string) (*handle, error) {
 	good := make([]string, 0, len(paths))
 	o.opened = make(map[string]inode, len(paths))
 	for _, path := range paths {
+		if len(good) == maxFilesOpen {
+			break
+		}
 		// The inode first: if the file is replaced meanwhile, isStale will tell.
 		id, ok := inodeOf(path)
 		if _, err := journalfile.ReadHeader(path); ok && err == nil {
@@ -179,7 +186,7 @@ func (o *origin) openFiles(paths []string) (*handle, error) {
 	for {
 		j, err := sdjournal.NewJournalFromFiles(good...)
 		if err == nil {
-			return newHandle(o.lib, j)
+			return newHandle(o.lib, o.maxEntry, j)
 		}
 		// A file went away or was damaged after its header was read: find out which by
 		// opening each alone.
@@ -214,6 +221,9 @@ func (o *origin) isStale(paths []string) bool {
 				return true
 			}
 			seen++
+			continue
+		}
+		if len(o.opened) == maxFilesOpen {
 			continue
 		}
 		if _, err := journalfile.ReadHeader(path); err == nil {
@@ -271,26 +281,4 @@ func expand(pattern string) ([]string, error) {
 		return nil, fmt.Errorf("open journal file %q: %w", pattern, fs.ErrNotExist)
 	}
 	return found, nil
-}
-
-// inspect reads the header of every file of the source.
-func (o *origin) inspect() ([]journalfile.Header, []journal.FileProblem) {
-	var paths []string
-	var problems []journal.FileProblem
-	if len(o.source.Files) == 0 {
-		paths, problems = o.search.Files()
-	} else {
-		paths, _ = o.paths(false)
-	}
-	headers := make([]journalfile.Header, 0, len(paths))
-	for _, path := range paths {
-		header, err := journalfile.ReadHeader(path)
-		switch {
-		case err == nil:
-			headers = append(headers, header)
-		case !errors.Is(err, fs.ErrNotExist):
-			problems = append(problems, journal.FileProblem{Path: path, Reason: journalfile.GapReason(err), Err: err})
-		}
-	}
-	return headers, problems
 }

@@ -32,16 +32,13 @@ const (
 	placeRealtime
 	// placeCursor is at the entry place.cursor, in both directions.
 	placeCursor
-	// placeBefore is between place.cursor and the entry before it.
-	placeBefore
 	// placeAfter is between place.cursor and the entry after it.
 	placeAfter
 	// placeEntry is on the entry whose header the reader holds.
 	placeEntry
 )
 
-// Seek implements journal.Reader. A cursor that is none gives journal.ErrBadCursor, a boot
-// without entries journal.ErrNoBoot.
+// Seek implements journal.Reader. A cursor that is none gives journal.ErrBadCursor.
 func (r *reader) Seek(p journal.Position) error {
 	if r.h == nil {
 		return errClosed
@@ -57,8 +54,6 @@ func (r *reader) Seek(p journal.Position) error {
 	case journal.PositionRealtime:
 		r.place = place{kind: placeRealtime, realtime: p.Realtime}
 		return nil
-	case journal.PositionMonotonic:
-		return r.seekMonotonic(p.BootID, p.Monotonic)
 	case journal.PositionCursor:
 		if _, err := p.Cursor.Parse(); err != nil {
 			return err
@@ -105,66 +100,6 @@ func (r *reader) retry(f func() error) error {
 			return err
 		}
 	}
-}
-
-// seekMonotonic looks for the entry in its boot first: in files that hold nothing of the boot
-// libsystemd's own seek would begin anywhere.
-func (r *reader) seekMonotonic(boot journal.ID128, t journal.Usec) error {
-	match := r.match
-	never := r.never
-	defer func() { r.match, r.never = match, never }()
-	r.match = journal.Match{{{journal.Term{Field: "_BOOT_ID", Value: boot.String()}}}}
-	r.never = false
-	found := place{}
-	err := r.retry(func() error {
-		if err := r.h.setMatch(r.match); err != nil {
-			return err
-		}
-		if err := r.h.seekMonotonic(boot, t); err != nil {
-			return err
-		}
-		for {
-			made, err := r.move(1)
-			if err != nil {
-				return err
-			}
-			if made == 0 {
-				break
-			}
-			// libsystemd takes the nearest of every file, and a file may begin in mid-boot.
-			if r.entry.header.Monotonic >= t {
-				found = place{kind: placeBefore, cursor: r.entry.header.Cursor()}
-				return nil
-			}
-		}
-		if err := r.h.journal.SeekTail(); err != nil {
-			return errnoOf(err)
-		}
-		made, err := r.move(-1)
-		if made > 0 {
-			found = place{kind: placeAfter, cursor: r.entry.header.Cursor()}
-		}
-		return err
-	})
-	r.match, r.never = match, never
-	r.entry.forget()
-	r.synced = false
-	r.place = found
-	if err != nil {
-		return err
-	}
-	restore := match
-	if never {
-		restore = nil
-	}
-	if err := r.h.setMatch(restore); err != nil {
-		return err
-	}
-	if found.cursor == "" {
-		r.place = place{kind: placeHead}
-		return fmt.Errorf("seek to boot %s: %w", boot, journal.ErrNoBoot)
-	}
-	return nil
 }
 
 // advance goes n entries from the place and returns how many steps it made. It stays at the place
@@ -220,20 +155,23 @@ func (r *reader) advanceFromCursor(target place, n int64) (int64, error) {
 		return 0, err
 	}
 	onIt := r.entry.header.Cursor() == target.cursor
-	counts := !onIt || target.kind == placeAfter && n < 0 || target.kind == placeBefore && n > 0
+	counts := !onIt || target.kind == placeAfter && n < 0
 	if counts {
 		if n == one {
 			return 1, nil
 		}
-		made, err = r.move(n - one)
-		return 1 + made, err
+		if made, err = r.move(n - one); err == nil {
+			return 1 + made, nil
+		}
+		made = 0
+	} else {
+		made, err = r.move(n)
 	}
-	made, err = r.move(n)
 	if made == 0 {
-		// The entry itself does not count: stay where the reader was. libsystemd stands on it.
+		// Stay where the reader was. When nothing failed libsystemd stands on the entry itself, which does not count.
 		r.entry.header = header
 		r.place = target
-		r.synced = target.kind == placeEntry
+		r.synced = err == nil && target.kind == placeEntry
 	}
 	return made, err
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 
@@ -20,6 +21,10 @@ import (
 const (
 	// maxReopens is how often one call opens the journal anew before it gives up.
 	maxReopens = 3
+	// heavyEntry is the size from which entries count as heavy. libsystemd keeps a buffer as large as the
+	// largest compressed value for every file; after maxHeavy times the largest entry allowed it is opened anew.
+	heavyEntry = 1 << 20
+	maxHeavy   = 4
 	// maxStep is how far one call of libsystemd goes.
 	maxStep = 1 << 20
 )
@@ -42,6 +47,10 @@ type reader struct {
 
 	watch watcher
 	tails tails
+	// reopened: the next Wait has to tell that files have changed.
+	reopened bool
+	// heavy is the size of the heavy entries since the journal was opened.
+	heavy int
 }
 
 var errClosed = fmt.Errorf("journal reader: %w", fs.ErrClosed)
@@ -68,10 +77,11 @@ func (r *reader) reopen() error {
 	}
 	old := r.h
 	r.h = h
-	r.synced = false
+	r.synced, r.reopened, r.heavy = false, true, 0
 	r.entry.forget()
 	r.watch.stop()
 	r.tails.close()
+	r.origin.listing.expire()
 	if err := old.close(); err != nil {
 		return fmt.Errorf("close journal: %w", err)
 	}
@@ -172,6 +182,11 @@ func (r *reader) step(n int64) (journal.Entry, int64, error) {
 	if r.never {
 		return nil, 0, io.EOF
 	}
+	if r.heavy > maxHeavy*r.origin.maxEntry {
+		if err := r.reopen(); err != nil {
+			return nil, 0, err
+		}
+	}
 	for attempt := 0; ; attempt++ {
 		made, err := r.advance(n)
 		if err == nil {
@@ -210,6 +225,7 @@ func fileLost(err error) bool {
 func (r *reader) move(n int64) (int64, error) {
 	made, err := r.h.move(n)
 	if err != nil {
+		r.synced = false
 		return 0, err
 	}
 	if made == 0 {
@@ -217,6 +233,7 @@ func (r *reader) move(n int64) (int64, error) {
 	}
 	header, ok := parseCursor(r.h.cursor[:bytes.IndexByte(r.h.cursor[:], 0)])
 	if !ok {
+		r.synced = false
 		return 0, fmt.Errorf("libsystemd gave the cursor %q", r.h.cursor[:])
 	}
 	r.entry.forget()
@@ -224,51 +241,6 @@ func (r *reader) move(n int64) (int64, error) {
 	r.place = place{kind: placeEntry}
 	r.synced = true
 	return made, nil
-}
-
-// FieldNames implements journal.Reader.
-func (r *reader) FieldNames() ([]string, error) {
-	if r.h == nil {
-		return nil, errClosed
-	}
-	names, err := r.h.fieldNames()
-	if err != nil {
-		return names, fmt.Errorf("list field names: %w", err)
-	}
-	return names, nil
-}
-
-// FieldValues implements journal.Reader.
-func (r *reader) FieldValues(name string, yield func(value []byte) bool) error {
-	if r.h == nil {
-		return errClosed
-	}
-	if !journal.ValidFieldName(name) {
-		return &journal.QueryError{Field: "field", Value: name, Reason: "field names are upper-case letters, digits and underscores"}
-	}
-	if len(name) >= 2 && name[:2] == "__" {
-		return nil // address fields are no fields of files
-	}
-	if err := r.h.queryUnique(name); err != nil {
-		return fmt.Errorf("list values of %s: %w", name, err)
-	}
-	var buf []byte
-	for {
-		item, err := r.h.nextUnique(buf)
-		if err != nil {
-			return fmt.Errorf("list values of %s: %w", name, err)
-		}
-		if item == nil {
-			return nil
-		}
-		buf = item[:0]
-		if len(item) <= len(name) {
-			continue
-		}
-		if !yield(item[len(name)+1:]) {
-			return nil
-		}
-	}
 }
 
 // Files implements journal.Reader.
@@ -284,8 +256,12 @@ func (r *reader) Files() ([]journal.File, error) {
 	return files, nil
 }
 
-// Problems implements journal.Reader: the files and directories that cannot be opened now.
+// Problems implements journal.Reader: the files and directories that cannot be opened now, and
+// what listing fields found to be damaged.
 func (r *reader) Problems() []journal.FileProblem {
+	if r.h == nil {
+		return []journal.FileProblem{{Path: r.origin.name(), Reason: journal.GapUnknown, Err: errClosed}}
+	}
 	_, problems := r.origin.inspect()
-	return problems
+	return slices.Clone(problems)
 }

@@ -21,8 +21,8 @@
 // FIELD_NAME_MAX is the longest name that journald accepts for a field.
 #define FIELD_NAME_MAX 64
 
-// MAX_ENTRY bounds what one entry may occupy in memory.
-#define MAX_ENTRY ((size_t) 1 << 30)
+// MAX_ITEMS bounds the number of items of an entry that are looked at; journald's own limit is 1024.
+#define MAX_ITEMS ((size_t) 1 << 16)
 
 // inside counts the shim's calls on this thread, so that the SIGBUS handler knows that a
 // fault in the shim's own instructions is one on a journal file.
@@ -55,7 +55,6 @@ const char *noded_lib_load(noded_lib *lib) {
 	LOAD(get_data, "sd_journal_get_data");
 	LOAD(restart_data, "sd_journal_restart_data");
 	LOAD2(enumerate_data, "sd_journal_enumerate_available_data", "sd_journal_enumerate_data");
-	LOAD(seek_monotonic, "sd_journal_seek_monotonic_usec");
 	LOAD(query_unique, "sd_journal_query_unique");
 	LOAD2(enumerate_unique, "sd_journal_enumerate_available_unique", "sd_journal_enumerate_unique");
 	LOAD(restart_unique, "sd_journal_restart_unique");
@@ -187,8 +186,13 @@ int noded_move(const noded_lib *lib, sd_journal *j, int64_t steps, char *cursor,
 	return r < 0 ? r : made;
 }
 
-int noded_fields(const noded_lib *lib, sd_journal *j, void *buf, size_t buf_size, uint64_t *ends, size_t ends_size,
-                 size_t *need_bytes, size_t *need_ends) {
+// data_error keeps -ENOBUFS, which libsystemd gives for some damaged values, apart from the shim's own.
+static int data_error(int r) {
+	return r == -ENOBUFS ? -EBADMSG : r;
+}
+
+int noded_fields(const noded_lib *lib, sd_journal *j, size_t max, void *buf, size_t buf_size, uint64_t *ends,
+                 size_t ends_size, size_t *need_bytes, size_t *need_ends) {
 	size_t used = 0, n = 0;
 	int r;
 
@@ -199,9 +203,11 @@ int noded_fields(const noded_lib *lib, sd_journal *j, void *buf, size_t buf_size
 		size_t size = 0;
 
 		r = lib->enumerate_data(j, &data, &size);
-		if (r <= 0)
+		if (r <= 0) {
+			r = data_error(r);
 			break;
-		if (size > MAX_ENTRY - used || n >= INT_MAX) {
+		}
+		if (size > max - used || n >= MAX_ITEMS) {
 			r = -E2BIG;
 			break;
 		}
@@ -230,16 +236,17 @@ static int copy_name(char to[FIELD_NAME_MAX + 1], const char *name, size_t size)
 	return 1;
 }
 
-int noded_field(const noded_lib *lib, sd_journal *j, const char *name, size_t name_size, void *buf, size_t buf_size, size_t *size) {
+int noded_field(const noded_lib *lib, sd_journal *j, size_t max, const char *name, size_t name_size, void *buf,
+                size_t buf_size, size_t *size) {
 	char c_name[FIELD_NAME_MAX + 1];
 	const void *data = NULL;
 
 	if (!copy_name(c_name, name, name_size))
 		return -ENOENT;
 	ENTER();
-	int r = lib->get_data(j, c_name, &data, size);
+	int r = data_error(lib->get_data(j, c_name, &data, size));
 	if (r >= 0) {
-		if (*size > MAX_ENTRY)
+		if (*size > max)
 			r = -E2BIG;
 		else if (*size > buf_size)
 			r = -ENOBUFS;
@@ -248,16 +255,6 @@ int noded_field(const noded_lib *lib, sd_journal *j, const char *name, size_t na
 			r = 1;
 		}
 	}
-	LEAVE();
-	return r;
-}
-
-int noded_seek_monotonic(const noded_lib *lib, sd_journal *j, const void *boot_id, uint64_t usec) {
-	sd_id128_t id;
-
-	memcpy(&id, boot_id, sizeof id);
-	ENTER();
-	int r = lib->seek_monotonic(j, id, usec);
 	LEAVE();
 	return r;
 }
@@ -277,7 +274,7 @@ int noded_query_unique(const noded_lib *lib, sd_journal *j, const char *name, si
 
 int noded_next_unique(const noded_lib *lib, sd_journal *j, const void **data, size_t *size) {
 	ENTER();
-	int r = lib->enumerate_unique(j, data, size);
+	int r = data_error(lib->enumerate_unique(j, data, size));
 	LEAVE();
 	return r;
 }

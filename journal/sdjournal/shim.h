@@ -23,7 +23,6 @@ typedef struct noded_lib {
 	int (*get_data)(sd_journal *, const char *, const void **, size_t *);
 	void (*restart_data)(sd_journal *);
 	int (*enumerate_data)(sd_journal *, const void **, size_t *);
-	int (*seek_monotonic)(sd_journal *, sd_id128_t, uint64_t);
 	int (*query_unique)(sd_journal *, const char *);
 	int (*enumerate_unique)(sd_journal *, const void **, size_t *);
 	void (*restart_unique)(sd_journal *);
@@ -53,15 +52,14 @@ int noded_cursor(const noded_lib *lib, sd_journal *j, char *cursor, size_t curso
 
 // noded_fields copies all NAME=value items of the current entry to buf, one after the other, and
 // the offset of the end of each to ends. It returns their number, -ENOBUFS with *need_bytes and *need_ends
-// set when the room does not suffice, or another -errno.
-int noded_fields(const noded_lib *lib, sd_journal *j, void *buf, size_t buf_size, uint64_t *ends, size_t ends_size,
-                 size_t *need_bytes, size_t *need_ends);
+// set when the room does not suffice, -E2BIG when they have more than max bytes together, or another -errno.
+int noded_fields(const noded_lib *lib, sd_journal *j, size_t max, void *buf, size_t buf_size, uint64_t *ends,
+                 size_t ends_size, size_t *need_bytes, size_t *need_ends);
 
 // noded_field copies the first NAME=value of the field. It returns 1, -ENOBUFS with
-// *size set when the room does not suffice, or another -errno.
-int noded_field(const noded_lib *lib, sd_journal *j, const char *name, size_t name_size, void *buf, size_t buf_size, size_t *size);
-
-int noded_seek_monotonic(const noded_lib *lib, sd_journal *j, const void *boot_id, uint64_t usec);
+// *size set when the room does not suffice, -E2BIG when it has more than max bytes, or another -errno.
+int noded_field(const noded_lib *lib, sd_journal *j, size_t max, const char *name, size_t name_size, void *buf,
+                size_t buf_size, size_t *size);
 
 int noded_query_unique(const noded_lib *lib, sd_journal *j, const char *name, size_t name_size);
 

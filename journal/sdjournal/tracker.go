@@ -75,6 +75,10 @@ func inodeOf(path string) (inode, bool) {
 	if err != nil {
 		return inode{}, false
 	}
+	return inodeOfInfo(info)
+}
+
+func inodeOfInfo(info os.FileInfo) (inode, bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return inode{}, false

@@ -46,10 +46,11 @@ type watcher struct {
 	listed time.Time
 	// suspects counts the listings since a change whose files are not those that libsystemd has open.
 	suspects int
-	// tried is the list for which the journal was opened anew already; once is enough, libsystemd may
-	// refuse a file for reasons of its own.
-	tried []string
-	timer *time.Timer
+	// tried is the difference of space for which the journal was opened anew already, if hasTried; once is enough,
+	// libsystemd may refuse a file for reasons of its own.
+	tried    uint64
+	hasTried bool
+	timer    *time.Timer
 }
 
 // stop releases the descriptor. Wait begins anew after it.
@@ -60,7 +61,7 @@ func (w *watcher) stop() {
 	if w.timer != nil {
 		w.timer.Stop()
 	}
-	*w = watcher{known: w.known, listed: w.listed, tried: w.tried, err: w.err}
+	*w = watcher{known: w.known, listed: w.listed, tried: w.tried, hasTried: w.hasTried, err: w.err}
 }
 
 // WatchError returns why new entries are found by polling alone, which costs more and takes up to
@@ -79,6 +80,10 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 		// What happened before the watch began is not known.
 		if err := r.startWatch(); err != nil {
 			return journal.ChangeNone, err
+		}
+		if r.reopened {
+			r.reopened = false
+			return journal.ChangeFiles, nil
 		}
 		return journal.ChangeAppended, nil
 	}
@@ -100,7 +105,8 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 	if err != nil {
 		return journal.ChangeNone, err
 	}
-	if changed {
+	if changed || r.reopened {
+		r.reopened = false
 		change = journal.ChangeFiles
 	}
 	return change, nil
@@ -110,6 +116,7 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 // a rename libsystemd would drop the file with entries in it that were not read yet.
 func (r *reader) startWatch() error {
 	r.watch.started, r.watch.err = true, nil
+	r.origin.listing.following = true
 	if r.origin.list {
 		return nil
 	}
@@ -162,10 +169,16 @@ func (w *watcher) pause(ctx context.Context, d time.Duration) (bool, error) {
 	if err := w.file.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return false, fmt.Errorf("wait for journal: %w", err)
 	}
-	// The function may still run when this call has returned: it has the file for itself.
-	file := w.file
-	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	file, done := w.file, make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = file.SetReadDeadline(time.Unix(1, 0))
+		close(done)
+	})
+	defer func() {
+		if !stop() {
+			<-done
+		}
+	}()
 	conn, err := file.SyscallConn()
 	if err != nil {
 		return false, fmt.Errorf("wait for journal: %w", err)
@@ -202,6 +215,7 @@ func (r *reader) process() (journal.Change, error) {
 		return journal.ChangeAppended, nil
 	case result == changeFiles:
 		r.tails.close()
+		r.origin.listing.expire()
 		return journal.ChangeFiles, nil
 	default:
 		return journal.ChangeFiles, r.reopen()
@@ -223,45 +237,59 @@ func (r *reader) checkFiles() (bool, error) {
 		return false, err
 	}
 	r.watch.listed = time.Now()
+	changed := r.checkTorn()
+	same := slices.Equal(paths, r.watch.known)
+	r.watch.known = paths
 	if r.origin.list {
-		r.watch.known = paths
 		if r.origin.isStale(paths) {
 			return true, r.reopen()
 		}
-		return false, nil
+		return changed, nil
 	}
-	if !slices.Equal(paths, r.watch.known) {
-		r.watch.known = paths
+	if !same {
 		r.watch.suspects = 1
-		return false, nil
+		return changed, nil
 	}
 	if r.watch.suspects == 0 {
-		return false, nil
+		return changed, nil
 	}
-	if r.inSync() || slices.Equal(paths, r.watch.tried) {
+	missing := r.missing()
+	if missing == 0 || r.watch.hasTried && missing == r.watch.tried {
 		r.watch.suspects = 0
-		return false, nil
+		return changed, nil
 	}
 	if r.watch.suspects++; r.watch.suspects <= 3 {
-		return false, nil
+		return changed, nil
 	}
-	r.watch.suspects, r.watch.tried = 0, paths
+	r.watch.suspects, r.watch.tried, r.watch.hasTried = 0, missing, true
 	return true, r.reopen()
 }
 
-// inSync compares the space that libsystemd's open files use with that of the files
-// that it should have open.
-func (r *reader) inSync() bool {
-	used, err := r.h.journal.GetUsage()
-	if err != nil {
+// checkTorn looks again at files that were empty or truncated when they appeared. It reports whether they count now, as
+// good or as bad.
+func (r *reader) checkTorn() bool {
+	if !r.origin.listing.withheld {
 		return false
 	}
+	r.origin.listing.expire()
+	r.origin.inspect()
+	return !r.origin.listing.withheld
+}
+
+// missing compares the space that libsystemd's open files use with that of the files that it should have open. The
+// difference is 0 when all is well, and stays the same while it does not open one that does not grow.
+func (r *reader) missing() uint64 {
+	used, err := r.h.journal.GetUsage()
+	if err != nil {
+		return ^uint64(0)
+	}
+	r.origin.listing.expire()
 	headers, _ := r.origin.inspect()
 	var want uint64
 	for i := range headers {
 		want += headers[i].DiskBytes
 	}
-	return used == want
+	return want - used
 }
 
 func splitLines(text []byte) []string { return strings.Split(string(text), "\n") }
