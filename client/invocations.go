@@ -12,10 +12,12 @@ import (
 // Invocations lists the runs of a unit that the journal holds, oldest first. user means a unit of a user
 // manager. It reads the entries of the unit, but only the few fields that tell.
 func (c *Client) Invocations(ctx context.Context, unit string, user bool) ([]journal.Invocation, error) {
+	if err := journal.CheckInvocationUnit(unit); err != nil {
+		return nil, err
+	}
 	q := journal.NewQuery()
-	q.Fields = journal.Mask{"_PID", "_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"}
+	q.Fields = journal.InvocationFields(user)
 	if user {
-		q.Fields[2] = "USER_INVOCATION_ID"
 		q.Filter.UserUnits = []string{unit}
 	} else {
 		q.Filter.Units = []string{unit}
@@ -32,27 +34,22 @@ type invocations struct {
 	index map[journal.ID128]int
 }
 
+// recordFields lets package journal look fields of a record up.
+type recordFields struct{ *journal.Record }
+
+// Lookup is that of journal.Entry.
+func (r recordFields) Lookup(name string) (journal.Field, error) {
+	value, ok := r.Get(name)
+	if !ok {
+		return journal.Field{}, journal.ErrNoField
+	}
+	return journal.Field{Name: name, Value: value}, nil
+}
+
 // Record implements Handler.
 func (i *invocations) Record(r *journal.Record) error {
-	fields := [...]string{"_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"}
-	if i.user {
-		fields[1] = "USER_INVOCATION_ID"
-	}
-	if pid, _ := r.Get("_PID"); string(pid) == "1" {
-		// The manager's own invocation is not the unit's.
-		fields[0], fields[1] = fields[1], fields[0]
-	}
-	for _, name := range fields {
-		value, ok := r.Get(name)
-		if !ok {
-			continue
-		}
-		id, err := journal.ParseID128(string(value))
-		if err != nil || id.IsZero() {
-			continue
-		}
+	if id, ok := journal.InvocationOf(recordFields{r}, i.user); ok {
 		i.add(id, r.Realtime)
-		return nil
 	}
 	return nil
 }

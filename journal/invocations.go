@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+
+	"github.com/noded/noded/journal/glob"
 )
 
 // Invocation is one run of a unit.
@@ -20,6 +23,9 @@ type Invocation struct {
 // Invocations lists the runs of a unit that the journal holds, oldest first. user means a unit of a user
 // manager.
 func (l *Local) Invocations(ctx context.Context, unit string, user bool) ([]Invocation, error) {
+	if err := CheckInvocationUnit(unit); err != nil {
+		return nil, err
+	}
 	r, err := l.open(ctx)
 	if err != nil {
 		return nil, err
@@ -48,7 +54,7 @@ func (l *Local) Invocations(ctx context.Context, unit string, user bool) ([]Invo
 		if err != nil {
 			return nil, fmt.Errorf("list invocations of %s: %w", unit, err)
 		}
-		id, ok := invocationOf(e, user)
+		id, ok := InvocationOf(e, user)
 		if !ok {
 			continue
 		}
@@ -62,22 +68,43 @@ func (l *Local) Invocations(ctx context.Context, unit string, user bool) ([]Invo
 	}
 }
 
-// invocationOf returns the invocation that an entry belongs to: its own, or the one that the manager speaks of.
-func invocationOf(e Entry, user bool) (ID128, bool) {
-	fields := [...]string{"_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"}
-	if user {
-		fields[1] = "USER_INVOCATION_ID"
+// CheckInvocationUnit reports a unit whose invocations cannot be listed: a pattern, for it can mean several units, whose
+// runs would be mixed up. The error is a *QueryError.
+func CheckInvocationUnit(unit string) error {
+	if glob.IsPattern(unit) {
+		return &QueryError{Field: "unit", Value: unit, Reason: "want the name of one unit: invocations of several are not numbered together"}
 	}
-	if user || has(e, "_PID", "1") {
-		// Where a manager speaks of a unit, its own invocation is not the unit's.
-		fields[0], fields[1] = fields[1], fields[0]
+	return nil
+}
+
+// InvocationFields are the fields that InvocationOf looks at.
+func InvocationFields(user bool) Mask {
+	return append(Mask{"_PID"}, invocationFields(user)...)
+}
+
+func invocationFields(user bool) []string {
+	if user {
+		return []string{"_SYSTEMD_INVOCATION_ID", "USER_INVOCATION_ID"}
+	}
+	return []string{"_SYSTEMD_INVOCATION_ID", "INVOCATION_ID"}
+}
+
+// InvocationOf returns the invocation that an entry belongs to: its own, or the one that the manager, that of users
+// if user is set, speaks of. ok is false if it belongs to none.
+func InvocationOf(e interface {
+	Lookup(name string) (Field, error)
+}, user bool) (id ID128, ok bool) {
+	fields := invocationFields(user)
+	if pid, err := e.Lookup("_PID"); err == nil && string(pid.Value) == "1" {
+		// The manager's own invocation is not the unit's.
+		slices.Reverse(fields)
 	}
 	for _, name := range fields {
-		value, err := lookup(e, name)
-		if err != nil || value == nil {
+		f, err := e.Lookup(name)
+		if err != nil {
 			continue
 		}
-		if id, err := ParseID128(string(value)); err == nil && !id.IsZero() {
+		if id, err := ParseID128(string(f.Value)); err == nil && !id.IsZero() {
 			return id, true
 		}
 	}
