@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/noded/noded/journal"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
@@ -25,6 +26,15 @@ const MaxMessageBytes = 64 << 20
 
 // DefaultTimeout is the Config.Timeout that is used when it is zero.
 const DefaultTimeout = 30 * time.Second
+
+// A server that hangs keeps its connections: pings find it out. The server allows them this often.
+const (
+	pingInterval = 20 * time.Second
+	pingTimeout  = 10 * time.Second
+)
+
+// maxConnectTime bounds one attempt to connect, which ends with the server's greeting.
+const maxConnectTime = 20 * time.Second
 
 // Config says where a noded is and how long to wait for it.
 type Config struct {
@@ -69,8 +79,9 @@ func Dial(cfg Config) (*Client, error) {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstDelay, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxDelay},
-			MinConnectTimeout: 5 * time.Second,
+			MinConnectTimeout: c.connectTime(),
 		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: pingTimeout}),
 	)
 	if err != nil {
 		return nil, err
@@ -78,6 +89,14 @@ func Dial(cfg Config) (*Client, error) {
 	c.journal = nodedv1.NewJournalServiceClient(c.conn)
 	c.node = nodedv1.NewNodeServiceClient(c.conn)
 	return c, nil
+}
+
+// connectTime is how long one attempt to connect can take.
+func (c *Client) connectTime() time.Duration {
+	if c.timeout <= 0 {
+		return maxConnectTime
+	}
+	return min(c.timeout, maxConnectTime)
 }
 
 // Close ends all calls and the connection.

@@ -4,6 +4,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,6 +96,8 @@ func (c *Client) callError(err error) error {
 		return err
 	}
 	cause := wire.Error(err)
+	// What the server knows about the matter is better than what can be said of every one of its kind.
+	advice := func(otherwise string) string { return cmp.Or(wire.Hint(err), otherwise) }
 	switch st.Code() {
 	case codes.Unavailable:
 		if dial := c.lastDialError(); dial != nil {
@@ -104,18 +107,18 @@ func (c *Client) callError(err error) error {
 	case codes.DeadlineExceeded:
 		return &Error{Kind: ErrUnreachable, Err: errors.New("noded did not answer in time"), Advice: "--timeout with a longer time, or systemctl status noded"}
 	case codes.PermissionDenied, codes.Unauthenticated:
-		return &Error{Kind: ErrDenied, Err: cause, Advice: "sudo usermod -aG noded $USER, then log in again"}
+		return &Error{Kind: ErrDenied, Err: cause, Advice: advice("sudo usermod -aG noded $USER, then log in again")}
 	case codes.Unimplemented:
 		if errors.Is(cause, journal.ErrUnsupported) {
 			return cause
 		}
 		return &Error{Kind: ErrOldServer, Err: fmt.Errorf("this noded is older than nodectl: %w", cause), Advice: "upgrade noded on the node; nodectl status shows its version"}
 	case codes.ResourceExhausted:
-		return &Error{Err: cause, Advice: "narrow the query, or close other streams; limits.* of noded.yaml(5) are the limits"}
+		return &Error{Err: cause, Advice: advice("narrow the query, or close other streams; limits.* of noded.yaml(5) are the limits")}
 	case codes.FailedPrecondition:
-		return &Error{Err: cause, Advice: "nodectl status shows what noded can read"}
+		return &Error{Err: cause, Advice: advice("nodectl status shows what noded can read")}
 	case codes.Internal, codes.Unknown, codes.DataLoss:
-		return &Error{Err: cause, Advice: "journalctl -u noded"}
+		return &Error{Err: cause, Advice: advice("journalctl -u noded")}
 	case codes.Canceled:
 		return context.Canceled
 	default:

@@ -35,8 +35,12 @@ type fakeNode struct {
 	// breakAfter is the number of entries after which the n-th stream ends with breakWith.
 	breakAfter []int
 	breakWith  error
-	server     *grpc.Server
-	served     chan struct{}
+	// refuse makes the streams that break end before they have begun. gap begins every stream. breakAtEnd breaks
+	// bounded reads after everything.
+	refuse, breakAtEnd bool
+	gap                *journal.Gap
+	server             *grpc.Server
+	served             chan struct{}
 }
 
 func startFake(t *testing.T, entries uint64) *fakeNode {
@@ -130,6 +134,18 @@ func (f *fakeNode) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.Serv
 		return wire.Status(err)
 	}
 	left := f.open(req)
+	if f.refuse && left == 0 {
+		return f.breakWith
+	}
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	if f.gap != nil {
+		gap := &nodedv1.JournalServiceReadResponse_Gap{Gap: wire.GapToProto("n", *f.gap)}
+		if err := stream.Send(&nodedv1.JournalServiceReadResponse{Event: gap}); err != nil {
+			return err
+		}
+	}
 	next, step := f.begin(query)
 	for shown := int64(0); ; {
 		for ; next >= 1 && next <= f.last(); next += step {
@@ -149,19 +165,22 @@ func (f *fakeNode) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.Serv
 				return err
 			}
 		}
-		if !query.Follow {
-			return nil
-		}
-		if left == 0 {
+		if left == 0 && query.Follow {
 			return f.breakWith
 		}
 		p := journal.Progress{CaughtUp: true}
-		if next > 1 {
-			p.Cursor = header(next - 1).Cursor()
+		if next-step >= 1 && next-step <= f.last() {
+			p.Cursor, p.BootID = header(next-step).Cursor(), header(next-step).BootID
 		}
 		progress := &nodedv1.JournalServiceReadResponse_Progress{Progress: wire.ProgressToProto("n", p)}
 		if err := stream.Send(&nodedv1.JournalServiceReadResponse{Event: progress}); err != nil {
 			return err
+		}
+		if !query.Follow {
+			if f.breakAtEnd {
+				return f.breakWith
+			}
+			return nil
 		}
 		select {
 		case <-stream.Context().Done():

@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/noded/noded/journal"
@@ -33,8 +36,10 @@ type Handler interface {
 // ReadRequest is a query and how to answer it.
 type ReadRequest struct {
 	Query journal.Query
-	// IncludeCatalog fills Record.Catalog.
-	IncludeCatalog bool
+	// IncludeCatalog fills Record.Catalog, in CatalogLanguage, such as de_DE; empty for the language
+	// of the node.
+	IncludeCatalog  bool
+	CatalogLanguage string
 	// OnResume is told of every break after which the read goes on; nil if nobody wants to know. It is
 	// called from the goroutine that called Read, before what follows the break is handed out.
 	OnResume func(Resume)
@@ -48,9 +53,12 @@ type Resume struct {
 	After journal.Cursor
 	// Delivered is the number of entries that were handed out before.
 	Delivered int64
-	// Away is how long there was no contact.
+	// Away is how long nothing was heard of the read.
 	Away time.Duration
 }
+
+// lastChance is the least time that an attempt has to reach the server.
+const lastChance = 500 * time.Millisecond
 
 // Read runs a query as journal.Local.Read does. When the connection or the server goes away it connects
 // again and goes on after the last position, until Config.Timeout has passed without contact; that gives an
@@ -65,7 +73,7 @@ func (c *Client) Read(ctx context.Context, req ReadRequest, h Handler) error {
 	for {
 		err := r.attempt(ctx)
 		switch {
-		case err == nil, errors.Is(err, errFinished):
+		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -86,19 +94,28 @@ type reading struct {
 	request ReadRequest
 	handler Handler
 
-	position  journal.Cursor
+	// at is the position: the last entry, or the cursor of the last progress if that came later.
+	at        journal.Header
+	cursor    journal.Cursor
+	boot      journal.ID128
 	delivered int64
 	caughtUp  bool
+	// told has the files of which the handler knows that they cannot be read.
+	told map[fileGap]bool
 
 	// contact is when the server was heard last; zero before the first time.
 	contact time.Time
-	// cause is why contact was lost, until it is found again.
+	// cause is why the read broke and lost when the server had been heard last, until the read goes on.
 	cause   error
+	lost    time.Time
 	backOff backOff
 }
 
-// errFinished ends a read whose last wanted entry has been handed out.
-var errFinished = errors.New("finished")
+// fileGap names a trouble of a file as a whole, which every attempt tells anew.
+type fileGap struct {
+	path   string
+	reason journal.GapReason
+}
 
 // brokenError marks an error after which the read can go on.
 type brokenError struct{ cause error }
@@ -111,7 +128,7 @@ func (r *reading) pause(ctx context.Context, cause error) error {
 		return r.client.callError(cause)
 	}
 	if r.cause == nil {
-		r.cause = cause
+		r.cause, r.lost = cause, r.contact
 	}
 	delay := r.backOff.delay()
 	left := r.client.timeout - time.Since(r.contact)
@@ -133,26 +150,57 @@ func (r *reading) gaveUp(cause error) error {
 
 // attempt reads from one stream until it ends.
 func (r *reading) attempt(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	query, finished := r.query()
 	if finished {
 		return nil
 	}
 	m := wire.QueryToProto(query)
-	m.IncludeCatalog = r.request.IncludeCatalog
+	m.IncludeCatalog, m.CatalogLanguage = r.request.IncludeCatalog, wire.Text(r.request.CatalogLanguage)
 	m.OmitCursors = true
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	// gRPC has a back-off of its own, which would hold up an attempt that is due now.
 	r.client.conn.ResetConnectBackoff()
-	stream, err := r.client.journal.Read(ctx, m)
+	stream, begun, err := r.open(ctx, cancel, m)
 	if err != nil {
-		return r.classify(err, false)
+		return err
 	}
-	return r.receive(stream)
+	return r.receive(stream, begun)
 }
 
-func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServiceReadResponse]) error {
-	heard := false
+// open starts a stream. The server sends its headers when it has taken the request on, which begun tells; one
+// that does not answer in time breaks the read.
+func (r *reading) open(ctx context.Context, cancel context.CancelFunc, m *nodedv1.JournalServiceReadRequest) (
+	stream grpc.ServerStreamingClient[nodedv1.JournalServiceReadResponse], begun bool, err error,
+) {
+	late := func() bool { return false }
+	if wait := r.client.timeout; wait > 0 {
+		if !r.contact.IsZero() {
+			wait = max(wait-time.Since(r.contact), lastChance)
+		}
+		timer := time.AfterFunc(wait, cancel)
+		late = func() bool { return !timer.Stop() }
+	}
+	var header metadata.MD
+	stream, err = r.client.journal.Read(ctx, m)
+	if err == nil {
+		header, err = stream.Header()
+	}
+	if late() {
+		return nil, false, &brokenError{cause: status.Error(codes.DeadlineExceeded, "noded does not answer")}
+	}
+	if err != nil {
+		return nil, false, r.classify(err, false)
+	}
+	if header == nil {
+		// The error comes with the next Recv.
+		return stream, false, nil
+	}
+	r.contact = time.Now()
+	return stream, true, nil
+}
+
+func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServiceReadResponse], begun bool) error {
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -162,9 +210,9 @@ func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServi
 			return nil
 		}
 		if err != nil {
-			return r.classify(err, heard)
+			return r.classify(err, begun)
 		}
-		heard = true
+		begun = true
 		r.heard()
 		if err := r.deliver(m); err != nil {
 			return err
@@ -172,16 +220,15 @@ func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServi
 	}
 }
 
-// heard notes contact with the server, and tells of it when it had been lost.
+// heard notes a message of the server, and tells of it when the read had been broken.
 func (r *reading) heard() {
-	now := time.Now()
+	r.contact = time.Now()
 	if r.cause != nil && r.request.OnResume != nil {
 		r.request.OnResume(Resume{
-			Cause: r.client.callError(r.cause), After: r.position, Delivered: r.delivered, Away: now.Sub(r.contact),
+			Cause: r.client.callError(r.cause), After: r.position(), Delivered: r.delivered, Away: r.contact.Sub(r.lost),
 		})
 	}
-	r.contact, r.cause = now, nil
-	r.backOff.reset()
+	r.cause = nil
 }
 
 // deliver hands one message out and keeps the position. The time that the handler takes is not silence
@@ -193,45 +240,80 @@ func (r *reading) deliver(m *nodedv1.JournalServiceReadResponse) error {
 		for _, entry := range event.Batch.GetEntries() {
 			record := wire.RecordFromProto(entry)
 			header := record.Header
-			if since := r.request.Query.Since; r.position != "" && r.request.Query.Reverse && since != nil && header.Realtime < *since {
-				return errFinished
-			}
 			if err := r.handler.Record(record); err != nil {
 				return err
 			}
-			r.position = header.Cursor()
+			r.at, r.cursor = header, ""
 			r.delivered++
+			r.reached(header.BootID)
+			r.backOff.reset()
 		}
 	case *nodedv1.JournalServiceReadResponse_Gap:
-		return r.handler.Gap(wire.GapFromProto(event.Gap))
+		return r.deliverGap(wire.GapFromProto(event.Gap))
 	case *nodedv1.JournalServiceReadResponse_Progress:
 		p := wire.ProgressFromProto(event.Progress)
 		if err := r.handler.Progress(p); err != nil {
 			return err
 		}
-		if p.Cursor != "" {
-			r.position = p.Cursor
+		if p.Cursor != "" && p.Cursor != r.position() {
+			r.cursor = p.Cursor
+			r.backOff.reset()
 		}
+		r.reached(p.BootID)
 		r.caughtUp = r.caughtUp || p.CaughtUp
 	}
 	return nil
 }
 
-// classify tells errors after which the read can go on from those that end it. heard says
-// whether the stream had delivered anything.
-func (r *reading) classify(err error, heard bool) error {
+// reached notes the boot that the read came to first.
+func (r *reading) reached(boot journal.ID128) {
+	if r.boot.IsZero() {
+		r.boot = boot
+	}
+}
+
+// deliverGap hands a gap out, but a file that cannot be read only once.
+func (r *reading) deliverGap(g journal.Gap) error {
+	switch g.Reason {
+	case journal.GapTruncated, journal.GapCorrupt, journal.GapUnsupported, journal.GapDenied:
+		if g.Count != 0 || !strings.HasPrefix(g.Source, "/") {
+			break
+		}
+		key := fileGap{g.Source, g.Reason}
+		if r.told[key] {
+			return nil
+		}
+		if r.told == nil {
+			r.told = make(map[fileGap]bool)
+		}
+		r.told[key] = true
+	}
+	return r.handler.Gap(g)
+}
+
+// position returns the position as a cursor; empty before there is one.
+func (r *reading) position() journal.Cursor {
+	if r.cursor == "" && r.at != (journal.Header{}) {
+		return r.at.Cursor()
+	}
+	return r.cursor
+}
+
+// classify tells errors after which the read can go on from those that end it. begun says
+// whether the server had taken the request on.
+func (r *reading) classify(err error, begun bool) error {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.Canceled, codes.Aborted:
 		return &brokenError{cause: err}
 	case codes.ResourceExhausted:
 		// A server cuts a reader that was too slow, such as a pager that nobody scrolled; it may go on. A
 		// server that takes no more streams says so at once.
-		if heard {
+		if begun {
 			return &brokenError{cause: err}
 		}
 	case codes.Internal:
 		// A connection that is cut between two frames of a stream shows as Internal.
-		if heard && r.client.conn.GetState().String() != "READY" {
+		if begun && r.client.conn.GetState() != connectivity.Ready {
 			return &brokenError{cause: err}
 		}
 	}
@@ -241,16 +323,26 @@ func (r *reading) classify(err error, heard bool) error {
 // query returns the query for what is still to be delivered, or that nothing is.
 func (r *reading) query() (q journal.Query, finished bool) {
 	q = r.request.Query
-	if r.position == "" {
-		if q.Follow && r.caughtUp {
-			// The journal was empty when following began: all that is in it now is new.
-			q.Lines = journal.LinesAll
-		}
+	if ref := q.Filter.Boot; ref != nil && ref.ID.IsZero() && !r.boot.IsZero() {
+		// There may be a newer boot since, and the offset would mean another one.
+		q.Filter.Boot = &journal.BootRef{ID: r.boot}
+	}
+	at := r.position()
+	switch {
+	case !q.Follow && r.caughtUp:
+		return q, true
+	case at == "" && q.Follow && r.caughtUp:
+		// Nothing was there when following began: all that is there now is new.
+		q.Lines, q.Cursor, q.AfterCursor = journal.LinesAll, "", false
+		return q, false
+	case at == "":
 		return q, false
 	}
-	q.Cursor, q.AfterCursor = r.position, true
-	// A read forwards has passed its lower bound; for one backwards deliver looks at it.
-	q.Since = nil
+	q.Cursor, q.AfterCursor = at, true
+	if !q.Reverse {
+		// The lower bound has been passed.
+		q.Since = nil
+	}
 	switch {
 	case q.Follow:
 		// The backlog was counted back from the end that was: all after the position is in it, or new.

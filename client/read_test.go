@@ -6,6 +6,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -26,6 +29,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // collector is a client.Handler that keeps the numbers of the entries. An error of check ends the read.
 type collector struct {
 	numbers []uint64
+	gaps    []journal.Gap
 	check   func(numbers []uint64) error
 }
 
@@ -36,7 +40,7 @@ func (c *collector) Record(r *journal.Record) error {
 	}
 	return nil
 }
-func (c *collector) Gap(journal.Gap) error           { return nil }
+func (c *collector) Gap(g journal.Gap) error         { c.gaps = append(c.gaps, g); return nil }
 func (c *collector) Progress(journal.Progress) error { return nil }
 
 func numbers(from, to uint64) []uint64 {
@@ -63,6 +67,7 @@ func TestReadResumes(t *testing.T) {
 		want   []uint64
 	}{
 		{"all", journal.Query{Lines: -1}, []int{10, 0, 1}, numbers(1, 100)},
+		{"broken before the first", journal.Query{Lines: -1}, []int{0, 0}, numbers(1, 100)},
 		{"unbroken", journal.Query{Lines: -1}, nil, numbers(1, 100)},
 		{"broken after the last", journal.Query{Lines: 7}, []int{7}, numbers(94, 100)},
 		{"tail", journal.Query{Lines: 20}, []int{5, 5}, numbers(81, 100)},
@@ -182,7 +187,7 @@ func TestReadErrors(t *testing.T) {
 		t.Run(tt.code.String(), func(t *testing.T) {
 			t.Parallel()
 			f := startFake(t, 10)
-			f.breakAfter, f.breakWith = []int{0}, status.Error(tt.code, "the reason")
+			f.breakAfter, f.breakWith, f.refuse = []int{0}, status.Error(tt.code, "the reason"), true
 			err := f.dial(time.Second).Read(t.Context(), client.ReadRequest{Query: journal.NewQuery()}, &collector{})
 			var e *client.Error
 			if !errors.As(err, &e) || e.Hint() == "" {
@@ -195,6 +200,180 @@ func TestReadErrors(t *testing.T) {
 				t.Errorf("%d requests, want 1", n)
 			}
 		})
+	}
+}
+
+// TestHintsOfTheServer: what the server advises is shown rather than what is said to everybody.
+func TestHintsOfTheServer(t *testing.T) {
+	t.Parallel()
+	for _, code := range []codes.Code{codes.PermissionDenied, codes.ResourceExhausted} {
+		f := startFake(t, 1)
+		f.breakAfter, f.breakWith, f.refuse = []int{0}, wire.Refusal(code, "R", "you are not in group logs", "join logs"), true
+		err := f.dial(time.Second).Read(t.Context(), client.ReadRequest{Query: journal.NewQuery()}, &collector{})
+		var e *client.Error
+		if !errors.As(err, &e) || e.Hint() != "join logs" || e.Error() != "you are not in group logs" {
+			t.Errorf("Read() = %v, want the error and the hint of the server", err)
+		}
+	}
+}
+
+// TestResumedQueries looks at what is asked for after a break.
+func TestResumedQueries(t *testing.T) {
+	t.Parallel()
+	since := journal.Usec(41 * 1000)
+	done := errors.New("done")
+	tests := []struct {
+		name    string
+		query   journal.Query
+		entries uint64
+		check   func(req *nodedv1.JournalServiceReadRequest) string
+	}{
+		{"lower bound of a reverse read", journal.Query{Lines: -1, Reverse: true, Since: &since}, 50, func(req *nodedv1.JournalServiceReadRequest) string {
+			if req.GetSinceRealtimeUsec() != 41*1000 {
+				return "the lower bound is gone"
+			}
+			return ""
+		}},
+		{"boot 0", journal.Query{Lines: -1, Filter: journal.Filter{Boot: &journal.BootRef{}}}, 50, func(req *nodedv1.JournalServiceReadRequest) string {
+			if b := req.GetFilter().GetBoot(); journal.ID128(b.GetId()) != header(1).BootID || b.GetOffset() != 0 {
+				return "the boot is relative"
+			}
+			return ""
+		}},
+		{"boot with id", journal.Query{Lines: -1, Filter: journal.Filter{Boot: &journal.BootRef{ID: journal.ID128{7}, Offset: -1}}}, 50, func(req *nodedv1.JournalServiceReadRequest) string {
+			if b := req.GetFilter().GetBoot(); journal.ID128(b.GetId()) != (journal.ID128{7}) || b.GetOffset() != -1 {
+				return "the boot is another one"
+			}
+			return ""
+		}},
+		{"cursor of an empty journal", journal.Query{Lines: 3, Follow: true, Cursor: header(9).Cursor()}, 0, func(req *nodedv1.JournalServiceReadRequest) string {
+			if req.GetCursor() != "" || req.Lines != nil {
+				return "what comes is not all new"
+			}
+			return ""
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := startFake(t, tt.entries)
+			f.breakAfter = []int{3}
+			if tt.query.Follow {
+				f.gap = &journal.Gap{Reason: journal.GapCursorLost}
+				time.AfterFunc(50*time.Millisecond, func() {
+					f.stop()
+					_ = os.Remove(f.path)
+					f.append(1)
+					f.start()
+				})
+			}
+			got := &collector{check: func(n []uint64) error {
+				if tt.query.Follow {
+					return done
+				}
+				return nil
+			}}
+			if err := f.dial(10*time.Second).Read(t.Context(), client.ReadRequest{Query: tt.query}, got); err != nil && !errors.Is(err, done) {
+				t.Fatal(err)
+			}
+			seen := f.seen()
+			if len(seen) < 2 {
+				t.Fatalf("%d requests, want a second one", len(seen))
+			}
+			if problem := tt.check(seen[len(seen)-1]); problem != "" {
+				t.Errorf("%s: %v", problem, seen[len(seen)-1])
+			}
+		})
+	}
+}
+
+// TestBreakAfterTheEnd: a bounded read whose stream breaks after everything was delivered has been answered.
+func TestBreakAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, q := range []journal.Query{{Lines: -1}, {Lines: -1, Reverse: true}} {
+		f := startFake(t, 5)
+		f.breakAtEnd = true
+		got := &collector{}
+		if err := f.dial(time.Second).Read(t.Context(), client.ReadRequest{Query: q}, got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.numbers) != 5 || len(f.seen()) != 1 {
+			t.Errorf("%d entries after %d requests, want 5 after 1", len(got.numbers), len(f.seen()))
+		}
+	}
+}
+
+// TestFilesAreToldOnce: every attempt tells the files that cannot be read; the handler hears it once.
+func TestFilesAreToldOnce(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		gap  journal.Gap
+		want int
+	}{
+		{journal.Gap{Source: "/a.journal", Reason: journal.GapTruncated}, 1},
+		{journal.Gap{Source: "/a.journal", Reason: journal.GapCorrupt, Count: 1}, 3},
+		{journal.Gap{Source: "a.service", Reason: journal.GapSuppressed}, 3},
+	}
+	for _, tt := range tests {
+		f := startFake(t, 10)
+		f.breakAfter, f.gap = []int{2, 2}, &tt.gap
+		got := &collector{}
+		if err := f.dial(time.Second).Read(t.Context(), client.ReadRequest{Query: journal.NewQuery()}, got); err != nil {
+			t.Fatal(err)
+		}
+		if len(got.gaps) != tt.want {
+			t.Errorf("%v: told %d times, want %d", tt.gap, len(got.gaps), tt.want)
+		}
+	}
+}
+
+// TestBackOffOfAServerThatOnlyGreets: a stream that breaks before it gives anything is no success.
+func TestBackOffOfAServerThatOnlyGreets(t *testing.T) {
+	t.Parallel()
+	f := startFake(t, 10)
+	f.breakAfter = make([]int, 1000)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := f.dial(10*time.Second).Read(ctx, client.ReadRequest{Query: journal.NewQuery()}, &collector{})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Read() = %v", err)
+	}
+	if n := len(f.seen()); n < 2 || n > 12 {
+		t.Errorf("%d attempts in a second", n)
+	}
+}
+
+// TestServerThatHangs: a socket that accepts, and says nothing, is given up in time.
+func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	c, err := client.Dial(client.Config{Address: "unix://" + path, Timeout: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	begin := time.Now()
+	if err := c.Read(t.Context(), client.ReadRequest{Query: journal.NewQuery()}, &collector{}); !errors.Is(err, client.ErrUnreachable) {
+		t.Errorf("Read() = %v, want ErrUnreachable", err)
+	}
+	if _, err := c.Boots(t.Context()); !errors.Is(err, client.ErrUnreachable) {
+		t.Errorf("Boots() = %v, want ErrUnreachable", err)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("gave up after %v", took)
+	}
+}
+
+func TestInvocationsRefusesPatterns(t *testing.T) {
+	t.Parallel()
+	f := startFake(t, 1)
+	if _, err := f.dial(time.Second).Invocations(t.Context(), "a*.service", false); !errors.Is(err, journal.ErrInvalidQuery) {
+		t.Errorf("Invocations() = %v, want ErrInvalidQuery", err)
 	}
 }
 
