@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/noded/noded/daemon/peercred"
 )
 
 // selfCheck calls the server from inside, over a socket pair: a call goes through accepting, credentials,
@@ -27,7 +29,7 @@ type selfCheck struct {
 
 // newSelfCheck begins to serve the check; the goroutine that serves is counted in running.
 func newSelfCheck(server *grpc.Server, running *sync.WaitGroup) (*selfCheck, error) {
-	l := &pairListener{pending: make(chan net.Conn), closed: make(chan struct{})}
+	l := &pairListener{pending: make(chan *net.UnixConn), closed: make(chan struct{})}
 	conn, err := grpc.NewClient("passthrough:///self",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.dial(ctx) }))
@@ -60,7 +62,7 @@ func (s *selfCheck) close() {
 
 // pairListener accepts the other ends of the socket pairs that dial makes.
 type pairListener struct {
-	pending chan net.Conn
+	pending chan *net.UnixConn
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -81,11 +83,11 @@ func (l *pairListener) dial(ctx context.Context) (net.Conn, error) {
 	return nil, errors.Join(err, near.Close(), far.Close())
 }
 
-// Accept implements net.Listener.
+// Accept implements net.Listener. Its connections are known as those of noded itself by their type.
 func (l *pairListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.pending:
-		return c, nil
+		return peercred.Self{UnixConn: c}, nil
 	case <-l.closed:
 		return nil, net.ErrClosed
 	}
@@ -100,7 +102,7 @@ func (l *pairListener) Close() error {
 // Addr implements net.Listener.
 func (l *pairListener) Addr() net.Addr { return &net.UnixAddr{Name: "self", Net: "unix"} }
 
-func socketPair() (near, far net.Conn, err error) {
+func socketPair() (near, far *net.UnixConn, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socket pair: %w", err)
@@ -108,7 +110,7 @@ func socketPair() (near, far net.Conn, err error) {
 	near, nearErr := fileConn(fds[0])
 	far, farErr := fileConn(fds[1])
 	if err := errors.Join(nearErr, farErr); err != nil {
-		for _, c := range []net.Conn{near, far} {
+		for _, c := range []*net.UnixConn{near, far} {
 			if c != nil {
 				_ = c.Close()
 			}
@@ -118,8 +120,16 @@ func socketPair() (near, far net.Conn, err error) {
 	return near, far, nil
 }
 
-func fileConn(fd int) (net.Conn, error) {
+func fileConn(fd int) (*net.UnixConn, error) {
 	f := os.NewFile(uintptr(fd), "self")
 	defer f.Close()
-	return net.FileConn(f)
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := c.(*net.UnixConn)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("a socket pair of %T", c), c.Close())
+	}
+	return conn, nil
 }

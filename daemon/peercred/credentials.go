@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +22,13 @@ type Limits struct {
 // ErrTooManyConnections: a connection was closed because of Limits.
 var ErrTooManyConnections = errors.New("too many connections")
 
+// ErrClosing: a connection was closed because the server stops.
+var ErrClosing = errors.New("the server stops")
+
+// Self is a connection of the server to itself, for which its own listener makes it: it is not counted, and Peer.Self
+// is set.
+type Self struct{ *net.UnixConn }
+
 // Credentials are gRPC server credentials for unix sockets. They are safe for concurrent use.
 type Credentials struct {
 	limits func() Limits
@@ -32,6 +38,8 @@ type Credentials struct {
 	total   int
 	perUser map[uint32]int
 	open    map[*trackedConn]struct{}
+	// closing: no connection is taken any more, not even one that was accepted before.
+	closing bool
 }
 
 var _ credentials.TransportCredentials = (*Credentials)(nil)
@@ -42,18 +50,22 @@ func New(limits func() Limits) *Credentials {
 	return &Credentials{limits: limits, perUser: make(map[uint32]int), open: make(map[*trackedConn]struct{})}
 }
 
-// ServerHandshake identifies the peer. The connection that it returns gives its place back when it is closed. A
-// connection of this very process, which checks itself, is always let in.
+// ServerHandshake identifies the peer. The connection that it returns gives its place back when it is closed.
 func (c *Credentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	self, own := raw.(Self)
 	conn, ok := raw.(*net.UnixConn)
-	if !ok {
+	switch {
+	case own:
+		conn = self.UnixConn
+	case !ok:
 		return nil, nil, fmt.Errorf("peer credentials of a %T: want a unix socket", raw)
 	}
 	peer, err := read(conn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("peer credentials: %w", err)
 	}
-	tracked := &trackedConn{Conn: raw, credentials: c, uid: peer.UID, counted: int(peer.PID) != os.Getpid()}
+	peer.Self = own
+	tracked := &trackedConn{Conn: raw, credentials: c, uid: peer.UID, counted: !own}
 	if err := c.enter(tracked); err != nil {
 		return nil, nil, err
 	}
@@ -64,6 +76,9 @@ func (c *Credentials) enter(conn *trackedConn) error {
 	limits := c.limits()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closing {
+		return ErrClosing
+	}
 	if conn.counted {
 		if c.total >= limits.Total || c.perUser[conn.uid] >= limits.PerUser {
 			return fmt.Errorf("user %d: %w", conn.uid, ErrTooManyConnections)
@@ -91,17 +106,18 @@ func (c *Credentials) leave(conn *trackedConn) {
 	}
 }
 
-// CloseSilent closes the connections over which the client has said nothing yet. A server that stops would
-// wait for them.
+// CloseSilent closes the connections over which the client has said nothing yet: a server that stops would
+// wait for them. Later ones, and those that were accepted and are not known yet, are refused.
 func (c *Credentials) CloseSilent() {
 	c.close(func(conn *trackedConn) bool { return !conn.spoke.Load() })
 }
 
-// CloseAll closes all connections.
+// CloseAll closes all connections and refuses later ones.
 func (c *Credentials) CloseAll() { c.close(func(*trackedConn) bool { return true }) }
 
 func (c *Credentials) close(which func(*trackedConn) bool) {
 	c.mu.Lock()
+	c.closing = true
 	var chosen []*trackedConn
 	for conn := range c.open {
 		if which(conn) {

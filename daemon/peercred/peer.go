@@ -20,6 +20,8 @@ type Peer struct {
 	PID int32
 	// Groups are the supplementary groups.
 	Groups []uint32
+	// Self: the server called itself. No other process can have it.
+	Self bool
 }
 
 // AuthType implements credentials.AuthInfo.

@@ -41,7 +41,7 @@ func connect(t *testing.T) net.Conn {
 
 func TestHandshakeKnowsThePeer(t *testing.T) {
 	t.Parallel()
-	c := New(func() Limits { return Limits{} })
+	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} })
 	_, info, err := c.ServerHandshake(connect(t))
 	if err != nil {
 		t.Fatal(err)
@@ -138,6 +138,46 @@ func TestCloseSilent(t *testing.T) {
 		t.Errorf("%d connections are left", len(c.open))
 	}
 	c.CloseAll()
+}
+
+// TestConnectionsOfALateHandshake: a connection that was accepted before the server began to stop, and comes to its
+// handshake afterwards, would keep it waiting.
+func TestConnectionsOfALateHandshake(t *testing.T) {
+	t.Parallel()
+	for _, closeThem := range []func(*Credentials){(*Credentials).CloseSilent, (*Credentials).CloseAll} {
+		c := New(func() Limits { return Limits{Total: 9, PerUser: 9} })
+		accepted := connect(t)
+		closeThem(c)
+		if _, _, err := c.ServerHandshake(accepted); !errors.Is(err, ErrClosing) {
+			t.Errorf("ServerHandshake = %v, want ErrClosing", err)
+		}
+		if c.Open() != 0 {
+			t.Errorf("%d connections are open", c.Open())
+		}
+	}
+}
+
+// TestSelf: the process itself is known by the type of its connection, not by its pid, which another process can have
+// in a namespace of its own.
+func TestSelf(t *testing.T) {
+	t.Parallel()
+	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} })
+	handshake := func(conn net.Conn, wantErr error, self bool) {
+		t.Helper()
+		_, info, err := c.ServerHandshake(conn)
+		if !errors.Is(err, wantErr) {
+			t.Fatalf("ServerHandshake = %v, want %v", err, wantErr)
+		}
+		if p, ok := info.(*Peer); err == nil && (!ok || p.Self != self) {
+			t.Errorf("peer = %+v, want Self=%v", info, self)
+		}
+	}
+	handshake(connect(t), nil, false)
+	handshake(connect(t), ErrTooManyConnections, false)
+	handshake(Self{connect(t).(*net.UnixConn)}, nil, true)
+	if c.Open() != 1 {
+		t.Errorf("%d connections are counted, want 1", c.Open())
+	}
 }
 
 func TestFromContextWithoutPeer(t *testing.T) {
