@@ -84,16 +84,78 @@ func TestNilCallRecordsNothing(t *testing.T) {
 
 func TestWindow(t *testing.T) {
 	t.Parallel()
-	w := &window{limit: 2, length: time.Second}
+	w := newWindows(2, time.Second)
 	at := func(ms int) time.Time { return time.Unix(100, int64(ms)*1e6) }
 	steps := []struct {
+		uid        uint32
 		ms         int
 		ok         bool
 		suppressed int
-	}{{0, true, 0}, {1, true, 0}, {2, false, 0}, {3, false, 0}, {999, false, 0}, {1000, true, 3}, {1001, true, 0}, {1002, false, 0}, {3000, true, 1}}
+	}{
+		{1, 0, true, 0}, {1, 1, true, 0}, {1, 2, false, 0}, {1, 3, false, 0},
+		// One user does not hide another.
+		{2, 4, true, 0},
+		{1, 999, false, 0}, {1, 1000, true, 3}, {1, 1001, true, 0}, {1, 1002, false, 0}, {1, 3000, true, 1},
+	}
 	for _, s := range steps {
-		if ok, n := w.allow(at(s.ms)); ok != s.ok || n != s.suppressed {
-			t.Errorf("at %d ms: %v, %d, want %v, %d", s.ms, ok, n, s.ok, s.suppressed)
+		if ok, n := w.allow(s.uid, at(s.ms)); ok != s.ok || n != s.suppressed {
+			t.Errorf("user %d at %d ms: %v, %d, want %v, %d", s.uid, s.ms, ok, n, s.ok, s.suppressed)
+		}
+	}
+}
+
+// TestWindowsOfManyUsers: who has many user ids fills neither the log nor the memory, and nothing goes uncounted.
+func TestWindowsOfManyUsers(t *testing.T) {
+	t.Parallel()
+	const users = 1000
+	w := newWindows(2, time.Second)
+	start := time.Unix(100, 0)
+	passed, suppressed := 0, 0
+	for i := range users {
+		if ok, n := w.allow(uint32(i), start.Add(time.Duration(i)*time.Microsecond)); ok {
+			passed++
+			suppressed += n
+		}
+	}
+	if passed != 20 || len(w.users) != maxUsers {
+		t.Errorf("%d lines and %d windows for %d users", passed, len(w.users), users)
+	}
+	for i := range maxUsers {
+		_, n := w.allow(uint32(users-1-i), start.Add(time.Duration(2+i)*time.Second))
+		suppressed += n
+	}
+	if suppressed != users-passed {
+		t.Errorf("%d were counted as not logged, want %d", suppressed, users-passed)
+	}
+}
+
+func TestRefusalsAreLimited(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		code  codes.Code
+		bytes int
+		want  int
+	}{
+		{codes.PermissionDenied, 0, 3},
+		{codes.ResourceExhausted, 0, 3},
+		{codes.Unimplemented, 0, 3},
+		{codes.ResourceExhausted, 5, 20},
+		{codes.OK, 0, 20},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		log := New(slog.New(slog.NewTextHandler(&out, nil)), Config{Role: func(*peercred.Peer) string { return "" }, DenialsPerWindow: 3, Window: time.Hour})
+		ctx := peer.NewContext(t.Context(), &peer.Peer{AuthInfo: &peercred.Peer{UID: 7}})
+		for range 20 {
+			_, _ = log.Unary(log.TagRPC(ctx, nil), nil, &grpc.UnaryServerInfo{}, func(ctx context.Context, _ any) (any, error) {
+				if tt.bytes > 0 {
+					log.HandleRPC(ctx, &stats.OutPayload{WireLength: tt.bytes})
+				}
+				return nil, status.Error(tt.code, "")
+			})
+		}
+		if n := strings.Count(out.String(), "\n"); n != tt.want {
+			t.Errorf("%v after %d bytes: %d lines, want %d", tt.code, tt.bytes, n, tt.want)
 		}
 	}
 }

@@ -6,7 +6,6 @@ package audit
 import (
 	"context"
 	"log/slog"
-	"os"
 	"time"
 
 	"google.golang.org/grpc"
@@ -21,8 +20,8 @@ import (
 type Config struct {
 	// Role names the role of a caller.
 	Role func(*peercred.Peer) string
-	// DenialsPerWindow lines about refused calls are written in each Window; the rest is counted. Zero
-	// values mean 10 and 10 s.
+	// DenialsPerWindow lines about refused calls of one user are written in each Window, and ten times as many about those
+	// of all; the rest is counted. Zero values mean 10 and 10 s.
 	DenialsPerWindow int
 	Window           time.Duration
 }
@@ -31,7 +30,7 @@ type Config struct {
 type Log struct {
 	log     *slog.Logger
 	role    func(*peercred.Peer) string
-	denials *window
+	denials *windows
 }
 
 var _ stats.Handler = (*Log)(nil)
@@ -44,7 +43,7 @@ func New(logger *slog.Logger, c Config) *Log {
 	if c.Window == 0 {
 		c.Window = 10 * time.Second
 	}
-	return &Log{log: logger, role: c.Role, denials: &window{limit: c.DenialsPerWindow, length: c.Window}}
+	return &Log{log: logger, role: c.Role, denials: newWindows(c.DenialsPerWindow, c.Window)}
 }
 
 // TagRPC implements stats.Handler.
@@ -93,14 +92,21 @@ func (l *Log) write(ctx context.Context, method string, start time.Time, err err
 			slog.Uint64("uid", uint64(caller.UID)),
 			slog.Int64("pid", int64(caller.PID)),
 			slog.String("role", l.role(caller)))
-		if int(caller.PID) == os.Getpid() {
+		if caller.Self {
 			level = slog.LevelDebug
 		}
 	}
 	attrs = append(attrs, slog.String("method", method))
+	call := FromContext(ctx)
 	if code == codes.PermissionDenied || code == codes.Unauthenticated {
 		level = slog.LevelWarn
-		ok, suppressed := l.denials.allow(start)
+	}
+	if refused(code, call) {
+		var uid uint32
+		if known {
+			uid = caller.UID
+		}
+		ok, suppressed := l.denials.allow(uid, start)
 		if !ok {
 			return
 		}
@@ -108,7 +114,7 @@ func (l *Log) write(ctx context.Context, method string, start time.Time, err err
 			attrs = append(attrs, slog.Int("denials_not_logged", suppressed))
 		}
 	}
-	if call := FromContext(ctx); call != nil {
+	if call != nil {
 		if s := call.selected(); s != "" {
 			attrs = append(attrs, slog.String("selectors", s))
 		}
@@ -121,4 +127,18 @@ func (l *Log) write(ctx context.Context, method string, start time.Time, err err
 	}
 	attrs = append(attrs, slog.Duration("duration", time.Since(start).Round(time.Microsecond)))
 	l.log.LogAttrs(ctx, level, "call", attrs...)
+}
+
+// refused reports whether the call was not let in: for want of a role, of such a method, or of room. Who is refused can
+// try again as fast as the log can grow.
+func refused(code codes.Code, call *Call) bool {
+	switch code {
+	case codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented:
+		return true
+	case codes.ResourceExhausted:
+		// A stream that was cut had been let in, and has sent something.
+		return call == nil || call.bytes.Load() == 0
+	default:
+		return false
+	}
 }
