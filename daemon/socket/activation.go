@@ -44,9 +44,10 @@ func fromFile(f *os.File) (*Listener, error) {
 		return nil, fmt.Errorf("socket %s from systemd: want a listening unix stream socket: %w", f.Name(), err)
 	}
 	unixListener, ok := inner.(*net.UnixListener)
-	if !ok {
+	// Sockets of packets are unix listeners to package net too.
+	if !ok || inner.Addr().Network() != "unix" {
 		return nil, errors.Join(
-			fmt.Errorf("socket %s from systemd: %s %s: noded serves on unix sockets only", f.Name(), inner.Addr().Network(), inner.Addr()),
+			fmt.Errorf("socket %s from systemd: %s %s: noded serves on unix sockets only, with ListenStream=", f.Name(), inner.Addr().Network(), inner.Addr()),
 			inner.Close())
 	}
 	unixListener.SetUnlinkOnClose(false)

@@ -111,17 +111,16 @@ func checkDirectory(directory string) error {
 	if err := unix.Stat(directory, &st); err != nil {
 		return fmt.Errorf("directory of the socket: stat %s: %w", directory, err)
 	}
-	if st.Mode&unix.S_ISVTX != 0 {
-		return nil
+	// The owner can do everything, also where the sticky bit keeps others from it.
+	if owner := int(st.Uid); owner != 0 && owner != os.Geteuid() {
+		return fmt.Errorf("directory %s of the socket belongs to user %d, who could replace the socket; use a directory of root or of user %d", directory, owner, os.Geteuid())
 	}
 	groupWrites, othersWrite := st.Mode&unix.S_IWGRP != 0, st.Mode&unix.S_IWOTH != 0
 	// A user's own directories are writable for the user's own group on many systems (umask 0002).
 	privateGroup := os.Geteuid() != 0 && int(st.Uid) == os.Geteuid() && int(st.Gid) == os.Getegid()
-	if othersWrite || groupWrites && !privateGroup {
+	sticky := st.Mode&unix.S_ISVTX != 0
+	if !sticky && (othersWrite || groupWrites && !privateGroup) {
 		return fmt.Errorf("directory %s of the socket has mode %04o: others could replace the socket; chmod go-w %s", directory, st.Mode&0o7777, directory)
-	}
-	if owner := int(st.Uid); owner != 0 && owner != os.Geteuid() {
-		return fmt.Errorf("directory %s of the socket belongs to user %d, who could replace the socket; use a directory of root or of user %d", directory, owner, os.Geteuid())
 	}
 	return nil
 }

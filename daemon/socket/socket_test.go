@@ -194,12 +194,14 @@ func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
 		}
 		t.Skip("needs root, to give a directory away")
 	}
-	d := directory(t)
-	if err := os.Chown(d, 65534, 65534); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Listen(Config{Path: filepath.Join(d, "s"), Mode: 0o660}, discard()); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
-		t.Errorf("Listen = %v", err)
+	for _, mode := range []fs.FileMode{0o755, 0o777 | fs.ModeSticky} {
+		d := directory(t)
+		if err := errors.Join(os.Chown(d, 65534, 65534), os.Chmod(d, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Listen(Config{Path: filepath.Join(d, "s"), Mode: 0o660}, discard()); err == nil || !strings.Contains(err.Error(), "belongs to user 65534") {
+			t.Errorf("Listen in a directory of mode %v = %v", mode, err)
+		}
 	}
 }
 
@@ -293,6 +295,17 @@ func TestActivationRefusesNetworks(t *testing.T) {
 	}
 	if _, err := fromFiles([]*os.File{f}); err == nil || !strings.Contains(err.Error(), "unix sockets only") {
 		t.Errorf("a TCP socket: %v", err)
+	}
+	packets, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: filepath.Join(directory(t), "s"), Net: "unixpacket"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packets.Close()
+	if f, err = packets.File(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fromFiles([]*os.File{f}); err == nil || !strings.Contains(err.Error(), "unixpacket") {
+		t.Errorf("a socket of packets: %v", err)
 	}
 	plain, err := os.Open(os.DevNull)
 	if err != nil {
