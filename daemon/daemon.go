@@ -60,6 +60,9 @@ type Options struct {
 	Listeners []*socket.Listener
 	// Journal replaces the journal that the configuration names. nil: it does not.
 	Journal service.Journal
+	// StopGrace is how long calls have to end after limits.drain_timeout; those that do not are left behind. Zero
+	// for 5 s.
+	StopGrace time.Duration
 	// Root is the root directory for facts about the machine; empty for "/".
 	Root string
 }

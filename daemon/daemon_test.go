@@ -9,16 +9,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/noded/noded/daemon"
 	"github.com/noded/noded/journal"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 )
@@ -304,6 +308,49 @@ func TestStopDoesNotWaitForSlowReader(t *testing.T) {
 	if d := time.Since(begin); d > 5*time.Second {
 		t.Errorf("the stop took %v", d)
 	}
+}
+
+// TestStopLeavesStuckCallsBehind: a call that does not end, as inside libsystemd, does not keep noded from ending.
+func TestStopLeavesStuckCallsBehind(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	entered := make(chan struct{}, 2)
+	stuck := func() { entered <- struct{}{}; <-release }
+	j := &fakeJournal{
+		read:  func(context.Context, journal.Query, journal.Sink) error { stuck(); return nil },
+		usage: func(context.Context) (journal.Usage, error) { stuck(); return journal.Usage{}, nil },
+	}
+	loaded := load(t, "limits: {drain_timeout: 100ms}")
+	loaded.Config.Server.Socket = filepath.Join(t.TempDir(), "s")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- daemon.Run(ctx, daemon.Options{Loaded: loaded, Logger: discard(), Journal: j, StopGrace: 100 * time.Millisecond})
+	}()
+	r := &running{address: "unix://" + loaded.Config.Server.Socket}
+	client := nodedv1.NewJournalServiceClient(r.dial(t))
+	waitFor(t, func() bool {
+		_, err := client.ListBoots(t.Context(), &nodedv1.ListBootsRequest{}, grpc.WaitForReady(true))
+		return err == nil
+	})
+	var calls sync.WaitGroup
+	calls.Go(func() { _, _ = client.GetUsage(t.Context(), &nodedv1.GetUsageRequest{}) })
+	if _, err := client.Read(t.Context(), &nodedv1.JournalServiceReadRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	<-entered
+	<-entered
+	cancel()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "did not end") {
+			t.Errorf("Run = %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("noded does not stop")
+	}
+	close(release)
+	calls.Wait()
 }
 
 func TestPanicFailsOneCallOnly(t *testing.T) {

@@ -4,6 +4,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/noded/noded/daemon/socket"
 )
+
+// stopGrace is how long calls whose connection was taken away have to end.
+const stopGrace = 5 * time.Second
 
 // Run builds a daemon and serves until ctx ends.
 func Run(ctx context.Context, o Options) error {
@@ -54,9 +58,7 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	if d.notifier.Watched() {
 		self, err := newSelfCheck(d.server, &running)
 		if err != nil {
-			d.stop()
-			running.Wait()
-			return err
+			return errors.Join(err, d.end(&running))
 		}
 		running.Go(func() {
 			d.notifier.RunWatchdog(watchdogCtx, self.check)
@@ -71,10 +73,32 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	d.notifier.Stopping()
 	d.log.Info("stopping", "open_streams", d.calls.Open())
 	stopWatchdog()
-	d.stop()
-	running.Wait()
+	if stopErr := d.end(&running); stopErr != nil {
+		return errors.Join(err, stopErr)
+	}
 	d.log.Info("stopped")
 	return err
+}
+
+// end stops the server and waits for what runs, but not for ever: a handler inside libsystemd, which waits
+// for a disk that does not answer, cannot be ended.
+func (d *Daemon) end(running *sync.WaitGroup) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		d.stop()
+		running.Wait()
+	}()
+	limit := d.limits.Load().DrainTimeout + cmp.Or(d.options.StopGrace, stopGrace)
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return nil
+	case <-timer.C:
+		d.log.Error("calls do not end; leaving them behind", "open_streams", d.calls.Open(), "waited", limit)
+		return fmt.Errorf("stop: calls did not end within %v", limit)
+	}
 }
 
 // loop waits for what happens while noded serves.
