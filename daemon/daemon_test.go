@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +105,7 @@ func TestListsAndUsage(t *testing.T) {
 					return err
 				}
 			}
-			return nil
+			return yield(make([]byte, 16<<20))
 		},
 		usage: func(context.Context) (journal.Usage, error) {
 			return journal.Usage{SizeBytes: 7, Files: []journal.File{{Path: "/a", TailRealtime: 5_000_000, HeadRealtime: 1_000_000}},
@@ -140,6 +141,9 @@ func TestListsAndUsage(t *testing.T) {
 	}
 	if values != 5000 || messages < 2 || messages > 10 {
 		t.Errorf("ListFieldValues: %d values in %d messages", values, messages)
+	}
+	if left := stream.Trailer().Get("noded-omitted-values"); !slices.Equal(left, []string{"1"}) {
+		t.Errorf("ListFieldValues: trailer %q about what was left out", left)
 	}
 	health, err := nodedv1.NewNodeServiceClient(conn).GetHealth(t.Context(), &nodedv1.GetHealthRequest{})
 	if err != nil {
@@ -307,6 +311,37 @@ func TestStopDoesNotWaitForSlowReader(t *testing.T) {
 	}
 	if d := time.Since(begin); d > 5*time.Second {
 		t.Errorf("the stop took %v", d)
+	}
+}
+
+// TestLargeRecordIsHeldUntilItHasLeft: the call of a client that does not take a large record goes on, so that its
+// memory stays counted.
+func TestLargeRecordIsHeldUntilItHasLeft(t *testing.T) {
+	t.Parallel()
+	sent := make(chan error, 1)
+	j := &fakeJournal{read: func(_ context.Context, _ journal.Query, sink journal.Sink) error {
+		e := numbered(0)
+		e.fields[0].Value = make([]byte, 8<<20)
+		err := sink.Entry(e)
+		sent <- err
+		return err
+	}}
+	client := nodedv1.NewJournalServiceClient(start(t, j, "", nil).dial(t, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20))))
+	stream, err := client.Read(t.Context(), &nodedv1.JournalServiceReadRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-sent:
+		t.Errorf("the record was given away before it was taken: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	entries := 0
+	if err := drain(stream, func(m *nodedv1.JournalServiceReadResponse) { entries += len(m.GetBatch().GetEntries()) }); err != nil || entries != 1 {
+		t.Errorf("%d entries, %v", entries, err)
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
 	}
 }
 

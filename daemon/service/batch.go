@@ -5,6 +5,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -57,6 +58,10 @@ var _ journal.Sink = (*batcher)(nil)
 func (b *batcher) Entry(e journal.Entry) error {
 	header := e.Header()
 	fields, err := e.AppendFields(b.fields[:0], b.mask)
+	if errors.Is(err, journal.ErrUnreadable) {
+		// The read tells the gap.
+		return err
+	}
 	if err != nil {
 		return b.skip(header, journal.GapCorrupt, err.Error())
 	}

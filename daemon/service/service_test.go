@@ -175,6 +175,16 @@ func TestGapsAndProgressStayInPlace(t *testing.T) {
 	}
 }
 
+func TestUnreadableEntriesAreLeftToTheRead(t *testing.T) {
+	t.Parallel()
+	b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
+	bad := newEntry(1, 10)
+	bad.err = fmt.Errorf("data object: %w", journal.ErrTooLarge)
+	if err := b.Entry(bad); !errors.Is(err, journal.ErrTooLarge) || len(r.sent) != 0 {
+		t.Errorf("Entry = %v after %q", err, r.kinds())
+	}
+}
+
 func TestRareEntriesAreNotHeldBack(t *testing.T) {
 	t.Parallel()
 	b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
