@@ -3,13 +3,16 @@
 
 package journalfile
 
-import "io"
+import (
+	"context"
+	"io"
+)
 
 // VerifyAt is Verify for content that is not in a file.
-func VerifyAt(r io.ReaderAt, size uint64) error {
+func VerifyAt(ctx context.Context, r io.ReaderAt, size uint64) error {
 	h, err := parseHeader(r, size)
 	if err != nil {
 		return err
 	}
-	return verifyAt(r, &h)
+	return verifyAt(ctx, r, &h)
 }

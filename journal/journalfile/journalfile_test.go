@@ -52,7 +52,7 @@ func TestVerifyGood(t *testing.T) {
 			if slices.Contains(f.Bad, path) {
 				continue
 			}
-			if err := journalfile.Verify(path); err != nil {
+			if err := journalfile.Verify(t.Context(), path); err != nil {
 				t.Errorf("Verify(%s): %v", path, err)
 			}
 		}
@@ -79,7 +79,7 @@ func TestBadFiles(t *testing.T) {
 	} {
 		for name, check := range map[string]func(string) error{
 			"ReadHeader": func(path string) error { _, err := journalfile.ReadHeader(path); return err },
-			"Verify":     journalfile.Verify,
+			"Verify":     func(path string) error { return journalfile.Verify(t.Context(), path) },
 		} {
 			err := check(path)
 			if !errors.Is(err, want.err) || journalfile.GapReason(err) != want.reason {
@@ -126,7 +126,7 @@ func TestFlippedByte(t *testing.T) {
 			if err := os.WriteFile(path, changed, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if journalfile.Verify(path) == nil {
+			if journalfile.Verify(t.Context(), path) == nil {
 				missed++
 			}
 		}
@@ -173,7 +173,7 @@ func FuzzVerify(f *testing.F) {
 			b = compact
 		}
 		o := overlay{b: b, at: int64(at) % int64(len(b)), change: change}
-		err := journalfile.VerifyAt(o, uint64(len(b)))
+		err := journalfile.VerifyAt(t.Context(), o, uint64(len(b)))
 		var format *journalfile.FormatError
 		if err != nil && !errors.As(err, &format) {
 			t.Errorf("Verify: %v, want a FormatError", err)

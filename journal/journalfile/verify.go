@@ -5,11 +5,11 @@ package journalfile
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"os"
 	"slices"
 	"syscall"
@@ -24,19 +24,28 @@ const (
 	maxVerifyBytes = 1 << 30
 	// maxPayloadBytes bounds a decompressed value; the hash of a larger one is not checked.
 	maxPayloadBytes = 64 << 20
+	// After maxDecompressed plus maxRatio times the size of the file no more values are decompressed.
+	maxDecompressed = 256 << 20
+	maxRatio        = 64
+	// checkEvery is after how many steps the context is looked at.
+	checkEvery = 1 << 12
+	// maxSearch plus searchRatio times the number of all items is how many items of unsorted entries are looked at.
+	maxSearch   = 1 << 26
+	searchRatio = 64
 )
 
-// ErrTooLarge: the file is larger than Verify takes on.
+// ErrTooLarge: the file is larger than Verify takes on, or such that looking at all of it takes too long.
 var ErrTooLarge = errors.New("file too large to verify")
 
 // Verify checks the structure of the whole file: the sizes, order and links of all objects, both hash
 // tables, the arrays of entries, and the hashes of all values. Values compressed by xz or lz4 are not decompressed, and
-// so not compared with their hash. The times, boot and xor hash of an entry are covered by nothing; times are checked for
+// so not compared with their hash; nor are those that are very large, or very many. The times, boot and xor hash of an entry are covered by nothing; times are checked for
 // order. (The xor hash includes items that journald dropped because they were there twice.) The first contradiction is returned, as a *FormatError.
 //
 // The file should not be written to meanwhile. It is read into memory, up to its last object; files over
-// 1 GiB are refused with ErrTooLarge.
-func Verify(path string) error {
+// 1 GiB are refused with ErrTooLarge. The time that it takes is bounded by the size of the file, whatever is in it; it ends
+// early with ctx.
+func Verify(ctx context.Context, path string) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return fmt.Errorf("open journal file: %w", err)
@@ -46,7 +55,7 @@ func Verify(path string) error {
 	if err != nil {
 		return err
 	}
-	err = verifyAt(f, &h)
+	err = verifyAt(ctx, f, &h)
 	var format *FormatError
 	if errors.As(err, &format) {
 		format.Path = path
@@ -59,7 +68,7 @@ func Verify(path string) error {
 }
 
 // verifyAt checks a file whose header was read.
-func verifyAt(r io.ReaderAt, h *Header) error {
+func verifyAt(ctx context.Context, r io.ReaderAt, h *Header) error {
 	if h.SizeBytes > maxVerifyBytes {
 		return fmt.Errorf("%d bytes: %w", h.SizeBytes, ErrTooLarge)
 	}
@@ -67,7 +76,7 @@ func verifyAt(r io.ReaderAt, h *Header) error {
 	if err != nil {
 		return err
 	}
-	return verify(h, b)
+	return verify(ctx, h, b)
 }
 
 // readUsed reads the file up to the end of the last object.
@@ -93,6 +102,7 @@ func readUsed(r io.ReaderAt, h *Header) ([]byte, error) {
 
 // verifier walks over a file in memory. Every offset that it follows was checked before.
 type verifier struct {
+	ctx     context.Context // of one call of verify
 	h       *Header
 	b       []byte
 	zstd    *zstd.Decoder
@@ -107,16 +117,32 @@ type verifier struct {
 	arrays  []uint64
 	tables  [2]uint64 // offsets of the two hash tables
 	last    uint64    // offset of the last object
+
+	steps        uint64 // for the context
+	items        uint64 // of all entries
+	arrayItems   uint64 // room in all entry arrays
+	decompressed uint64
+	// What may still be done: items of arrays to look at, items of unsorted entries to search.
+	mayStep, maySearch uint64
+}
+
+// step counts a step of a loop and tells when to stop.
+func (v *verifier) step() error {
+	v.steps++
+	if v.steps%checkEvery == 0 {
+		return v.ctx.Err()
+	}
+	return nil
 }
 
 // hashedObject is an object of a hash table.
 type hashedObject struct{ offset, hash, next uint64 }
 
-func verify(h *Header, b []byte) error {
+func verify(ctx context.Context, h *Header, b []byte) error {
 	if h.HeaderSize%8 != 0 || uint64(len(b)) < h.HeaderSize {
 		return headerError(ErrCorrupt, "header size %d", h.HeaderSize)
 	}
-	v := &verifier{h: h, b: b, compact: h.Incompatible&FlagCompact != 0}
+	v := &verifier{ctx: ctx, h: h, b: b, compact: h.Incompatible&FlagCompact != 0}
 	var err error
 	v.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPayloadBytes))
 	if err != nil {
@@ -148,6 +174,9 @@ func (v *verifier) walk() error {
 		return nil
 	}
 	for {
+		if err := v.step(); err != nil {
+			return err
+		}
 		if at > v.h.TailObjectOffset || end-at < objectHeaderSize {
 			return headerError(ErrCorrupt, "no object begins at the tail object offset %d", v.h.TailObjectOffset)
 		}
@@ -210,6 +239,7 @@ func (v *verifier) object(at, size uint64) error {
 			return v.corrupt(at, "%d bytes", size)
 		}
 		v.arrays = append(v.arrays, at)
+		v.arrayItems += (size - entryArraySize) / v.arrayItemSize()
 	case objectTag:
 		if size != tagSize {
 			return v.corrupt(at, "%d bytes", size)
@@ -270,11 +300,13 @@ func (v *verifier) payload(at uint64, raw []byte, flags byte) ([]byte, error) {
 		if err := frame.Decode(raw); err != nil {
 			return nil, v.corrupt(at, "zstd: %v", err)
 		}
-		if frame.HasFCS && frame.FrameContentSize > maxPayloadBytes {
+		if frame.HasFCS && frame.FrameContentSize > maxPayloadBytes || v.decompressed > maxDecompressed+maxRatio*uint64(len(v.b)) {
 			return nil, nil
 		}
 		payload, err := v.zstd.DecodeAll(raw, nil)
+		v.decompressed += uint64(len(payload))
 		if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+			v.decompressed += maxPayloadBytes
 			return nil, nil
 		}
 		if err != nil {
@@ -310,6 +342,10 @@ func (v *verifier) entryObject(at, size uint64) error {
 		return v.corrupt(at, "%d bytes", size)
 	}
 	for item := at + entrySize; item < at+size; item += itemSize {
+		if err := v.step(); err != nil {
+			return err
+		}
+		v.items++
 		offset := v.item(item)
 		o, ok := v.findData(offset)
 		if !ok {
@@ -376,170 +412,4 @@ func (v *verifier) checkCounts() error {
 		return headerError(ErrCorrupt, "last monotonic time %d, found %d", h.TailMonotonic, v.u64(last+32))
 	}
 	return nil
-}
-
-// checkTables follows the chains of both hash tables.
-func (v *verifier) checkTables() error {
-	if err := v.checkTable(v.tables[0], v.h.DataHashTableOffset, v.h.DataHashTableSize, v.data); err != nil {
-		return err
-	}
-	return v.checkTable(v.tables[1], v.h.FieldHashTableOffset, v.h.FieldHashTableSize, v.fields)
-}
-
-func (v *verifier) checkTable(at, offset, size uint64, objects []hashedObject) error {
-	if at == 0 {
-		if len(objects) > 0 {
-			return headerError(ErrCorrupt, "%d objects without a hash table", len(objects))
-		}
-		return nil
-	}
-	if offset != at+objectHeaderSize || size != v.size(at)-objectHeaderSize || size == 0 {
-		return headerError(ErrCorrupt, "hash table of %d bytes at %d, found one of %d at %d", size, offset, v.size(at)-objectHeaderSize, at+objectHeaderSize)
-	}
-	buckets := size / hashItemSize
-	found := 0
-	for bucket := range buckets {
-		item := offset + bucket*hashItemSize
-		next, tail, last := v.u64(item), v.u64(item+8), uint64(0)
-		for next != 0 {
-			o, ok := find(objects, next)
-			if !ok || next <= last || o.hash%buckets != bucket {
-				return v.corrupt(at, "the chain of bucket %d leads to offset %d", bucket, next)
-			}
-			last, next = next, o.next
-			found++
-		}
-		if tail != last {
-			return v.corrupt(at, "the chain of bucket %d ends at %d, not at %d", bucket, last, tail)
-		}
-	}
-	if found != len(objects) {
-		return v.corrupt(at, "has %d objects of %d", found, len(objects))
-	}
-	return nil
-}
-
-// checkFieldLists follows the list of each field's values, the newest first.
-func (v *verifier) checkFieldLists() error {
-	found := 0
-	for i := range v.fields {
-		at := v.fields[i].offset
-		next, last := v.u64(at+32), ^uint64(0)
-		for next != 0 {
-			if _, ok := v.findData(next); !ok || next >= last {
-				return v.corrupt(at, "the list of its values leads to offset %d", next)
-			}
-			last, next = next, v.u64(next+32)
-			found++
-		}
-	}
-	if found != len(v.data) {
-		return headerError(ErrCorrupt, "the fields have %d values, found %d", found, len(v.data))
-	}
-	return nil
-}
-
-// checkEntryList compares the array of all entries with the entries.
-func (v *verifier) checkEntryList() error {
-	n := 0
-	err := v.eachOfArrays(v.h.EntryArrayOffset, uint64(len(v.entries)), func(array, entry uint64) error {
-		if entry != v.entries[n] {
-			return v.corrupt(array, "entry %d of the file is at %d, not at %d", n, v.entries[n], entry)
-		}
-		n++
-		return nil
-	})
-	return err
-}
-
-// eachOfArrays calls f for n items of a chain of entry arrays; the rest of the last one must be 0.
-func (v *verifier) eachOfArrays(array, n uint64, f func(array, entry uint64) error) error {
-	last := uint64(0)
-	for array != 0 {
-		if _, ok := slices.BinarySearch(v.arrays, array); !ok || array <= last {
-			return headerError(ErrCorrupt, "no entry array at offset %d", array)
-		}
-		last = array
-		for item := array + entryArraySize; item < array+v.size(array); item += v.arrayItemSize() {
-			entry := v.item(item)
-			if n == 0 {
-				if entry != 0 {
-					return v.corrupt(array, "more items than entries")
-				}
-				continue
-			}
-			if err := f(array, entry); err != nil {
-				return err
-			}
-			n--
-		}
-		array = v.u64(array + 16)
-	}
-	if n != 0 {
-		return headerError(ErrCorrupt, "%d entries are missing in the entry arrays", n)
-	}
-	return nil
-}
-
-// checkDataLists compares, for each value, the list of the entries that have it with these entries.
-func (v *verifier) checkDataLists() error {
-	for i := range v.data {
-		at := v.data[i].offset
-		first, array, n := v.u64(at+40), v.u64(at+48), v.u64(at+56)
-		if n > uint64(len(v.entries)) || (n == 0) != (first == 0) {
-			return v.corrupt(at, "%d entries, the first at %d", n, first)
-		}
-		if n == 0 {
-			continue
-		}
-		last := uint64(0)
-		check := func(_, entry uint64) error {
-			if entry <= last || !v.refers(entry, at) {
-				return v.corrupt(at, "is not in the entry at %d", entry)
-			}
-			last = entry
-			return nil
-		}
-		if err := check(at, first); err != nil {
-			return err
-		}
-		if err := v.eachOfArrays(array, n-1, check); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// refers reports whether there is an entry at the offset that has the value. Items are
-// sorted by offset in files of systemd 246 and later; of others all are looked at.
-func (v *verifier) refers(entry, data uint64) bool {
-	if _, ok := slices.BinarySearch(v.entries, entry); !ok {
-		return false
-	}
-	itemSize := uint64(16)
-	if v.compact {
-		itemSize = 4
-	}
-	low, high := uint64(0), (v.size(entry)-entrySize)/itemSize
-	n := high
-	for range bits.Len64(n) + 1 {
-		if low >= high {
-			break
-		}
-		mid := (low + high) / 2
-		switch got := v.item(entry + entrySize + mid*itemSize); {
-		case got == data:
-			return true
-		case got < data:
-			low = mid + 1
-		default:
-			high = mid
-		}
-	}
-	for i := range n {
-		if v.item(entry+entrySize+i*itemSize) == data {
-			return true
-		}
-	}
-	return false
 }

@@ -50,9 +50,8 @@ func damageOf(ctx context.Context, path string) error {
 		if err != nil {
 			return nil // Problems tells
 		}
-		err = journalfile.Verify(path)
-		var format *journalfile.FormatError
-		if !errors.As(err, &format) {
+		err = journalfile.Verify(ctx, path)
+		if !errors.Is(err, journalfile.ErrCorrupt) && !errors.Is(err, journalfile.ErrTruncated) {
 			return nil
 		}
 		if before.State == journalfile.StateArchived {
