@@ -68,7 +68,7 @@ func (c *journalCommand) verifyFiles(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := journalfile.Verify(path); err != nil {
+		if err := journalfile.Verify(ctx, path); err != nil {
 			problems = append(problems, journal.FileProblem{Path: path, Err: err})
 			continue
 		}
