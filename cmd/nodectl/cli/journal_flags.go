@@ -20,7 +20,6 @@ type journalFlags struct {
 	directory, root, namespace   string
 	files                        []string
 	merge, system, user          bool
-	machine, image, imagePolicy  string
 	engine                       string
 	since, until                 string
 	cursor, afterCursor          string

@@ -52,7 +52,7 @@ func (c *journalCommand) startPager() (*pagerOutput, error) {
 		}
 		command := exec.Command(path, words[1:]...)
 		command.Env = c.pagerEnvironment()
-		command.Stdout, command.Stderr = stdout, os.Stderr
+		command.Stdout, command.Stderr = stdout, c.Err
 		pipe, err := command.StdinPipe()
 		if err != nil {
 			return nil, err
