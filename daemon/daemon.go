@@ -118,26 +118,11 @@ func New(o Options) (*Daemon, error) {
 	d.warnNoReaders(readers)
 	d.authorizer = authz.New(uint32(os.Geteuid()), readers)
 	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: journalCalls(), Logger: o.Logger})
-	d.peers = peercred.New(d.connectionLimits)
-	d.server = d.newServer()
+	log := audit.New(d.log, audit.Config{Role: func(p *peercred.Peer) string { return authz.RoleName(d.authorizer.Role(p)) }})
+	d.peers = peercred.New(d.connectionLimits, log.Refused)
+	d.server = d.newServer(log)
 	d.health = health.NewServer()
-	nodedv1.RegisterJournalServiceServer(d.server, service.NewJournal(service.JournalConfig{
-		Node:     host.Name,
-		Journal:  reader,
-		Catalog:  openCatalog(o.Logger),
-		Language: language(os.Getenv),
-		Logger:   o.Logger,
-		Limits:   d.recordLimits,
-	}))
-	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
-		Host:        host,
-		Version:     o.Version,
-		Started:     time.Now(),
-		Journal:     reader,
-		Engine:      engine,
-		Location:    d.location,
-		OpenStreams: d.calls.Open,
-	}))
+	d.register(host, reader, engine)
 	healthpb.RegisterHealthServer(d.server, d.health)
 	if cfg.Server.Reflection {
 		reflection.Register(d.server)
@@ -152,10 +137,30 @@ func New(o Options) (*Daemon, error) {
 	return d, nil
 }
 
+// register registers the services of noded.v1.
+func (d *Daemon) register(host service.Host, reader service.Journal, engine string) {
+	nodedv1.RegisterJournalServiceServer(d.server, service.NewJournal(service.JournalConfig{
+		Node:     host.Name,
+		Journal:  reader,
+		Catalog:  openCatalog(d.log),
+		Language: language(os.Getenv),
+		Logger:   d.log,
+		Limits:   d.recordLimits,
+	}))
+	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
+		Host:        host,
+		Version:     d.options.Version,
+		Started:     time.Now(),
+		Journal:     reader,
+		Engine:      engine,
+		Location:    d.location,
+		OpenStreams: d.calls.Open,
+	}))
+}
+
 // newServer returns a server without services. The interceptors are in the order in which they see a call: the audit
 // sees what the others refuse, and nothing of a caller without a role is counted.
-func (d *Daemon) newServer() *grpc.Server {
-	log := audit.New(d.log, audit.Config{Role: func(p *peercred.Peer) string { return authz.RoleName(d.authorizer.Role(p)) }})
+func (d *Daemon) newServer(log *audit.Log) *grpc.Server {
 	return grpc.NewServer(
 		grpc.Creds(d.peers),
 		grpc.StatsHandler(log),

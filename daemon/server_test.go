@@ -154,6 +154,9 @@ func TestConnectionLimit(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(out), "Unavailable") {
 		t.Errorf("call beside another connection = %q, %v", out, err)
 	}
+	if !strings.Contains(r.log.String(), "limits.max_connections_per_user") {
+		t.Errorf("the log says nothing of it:\n%s", r.log)
+	}
 }
 
 func TestSecondDaemonIsRefused(t *testing.T) {

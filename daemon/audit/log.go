@@ -82,6 +82,19 @@ func (l *Log) Stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerI
 	return err
 }
 
+// Refused writes a line about a connection that was closed at once. It is a refusal like that of a call.
+func (l *Log) Refused(p *peercred.Peer, err error) {
+	ok, suppressed := l.denials.allow(p.UID, time.Now())
+	if !ok {
+		return
+	}
+	attrs := []slog.Attr{slog.Uint64("uid", uint64(p.UID)), slog.Int64("pid", int64(p.PID)), slog.String("err", err.Error())}
+	if suppressed > 0 {
+		attrs = append(attrs, slog.Int("denials_not_logged", suppressed))
+	}
+	l.log.LogAttrs(context.Background(), slog.LevelWarn, "connection refused", attrs...)
+}
+
 func (l *Log) write(ctx context.Context, method string, start time.Time, err error) {
 	code := status.Code(err)
 	level := slog.LevelInfo

@@ -31,7 +31,8 @@ type Self struct{ *net.UnixConn }
 
 // Credentials are gRPC server credentials for unix sockets. They are safe for concurrent use.
 type Credentials struct {
-	limits func() Limits
+	limits  func() Limits
+	refused func(p *Peer, err error)
 
 	// mu guards the fields below.
 	mu      sync.Mutex
@@ -45,9 +46,12 @@ type Credentials struct {
 var _ credentials.TransportCredentials = (*Credentials)(nil)
 
 // New returns credentials that count connections. limits is called for every connection, so that
-// the limits can change.
-func New(limits func() Limits) *Credentials {
-	return &Credentials{limits: limits, perUser: make(map[uint32]int), open: make(map[*trackedConn]struct{})}
+// the limits can change. refused hears of each connection that is over them, from several goroutines at a time; it may be nil.
+func New(limits func() Limits, refused func(p *Peer, err error)) *Credentials {
+	if refused == nil {
+		refused = func(*Peer, error) {}
+	}
+	return &Credentials{limits: limits, refused: refused, perUser: make(map[uint32]int), open: make(map[*trackedConn]struct{})}
 }
 
 // ServerHandshake identifies the peer. The connection that it returns gives its place back when it is closed.
@@ -67,6 +71,9 @@ func (c *Credentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthI
 	peer.Self = own
 	tracked := &trackedConn{Conn: raw, credentials: c, uid: peer.UID, counted: !own}
 	if err := c.enter(tracked); err != nil {
+		if errors.Is(err, ErrTooManyConnections) {
+			c.refused(peer, err)
+		}
 		return nil, nil, err
 	}
 	return tracked, peer, nil
@@ -80,8 +87,11 @@ func (c *Credentials) enter(conn *trackedConn) error {
 		return ErrClosing
 	}
 	if conn.counted {
-		if c.total >= limits.Total || c.perUser[conn.uid] >= limits.PerUser {
-			return fmt.Errorf("user %d: %w", conn.uid, ErrTooManyConnections)
+		switch {
+		case c.total >= limits.Total:
+			return fmt.Errorf("%w: %d are open (limits.max_connections)", ErrTooManyConnections, c.total)
+		case c.perUser[conn.uid] >= limits.PerUser:
+			return fmt.Errorf("%w: %d of user %d are open (limits.max_connections_per_user)", ErrTooManyConnections, c.perUser[conn.uid], conn.uid)
 		}
 		c.total++
 		c.perUser[conn.uid]++

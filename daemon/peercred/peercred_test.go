@@ -41,7 +41,7 @@ func connect(t *testing.T) net.Conn {
 
 func TestHandshakeKnowsThePeer(t *testing.T) {
 	t.Parallel()
-	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} })
+	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} }, nil)
 	_, info, err := c.ServerHandshake(connect(t))
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestHandshakeRefusesOtherTransports(t *testing.T) {
 	near, far := net.Pipe()
 	defer near.Close()
 	defer far.Close()
-	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} })
+	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} }, nil)
 	if _, _, err := c.ServerHandshake(near); err == nil {
 		t.Error("a pipe was given an identity")
 	}
@@ -87,7 +87,7 @@ func TestHandshakeRefusesOtherTransports(t *testing.T) {
 func TestConnectionCounts(t *testing.T) {
 	t.Parallel()
 	limits := Limits{Total: 3, PerUser: 2}
-	c := New(func() Limits { return limits })
+	c := New(func() Limits { return limits }, nil)
 	enter := func(uid uint32, ok bool) *trackedConn {
 		t.Helper()
 		near, far := net.Pipe()
@@ -117,7 +117,7 @@ func TestConnectionCounts(t *testing.T) {
 
 func TestCloseSilent(t *testing.T) {
 	t.Parallel()
-	c := New(func() Limits { return Limits{} })
+	c := New(func() Limits { return Limits{} }, nil)
 	var conns [2]*trackedConn
 	for i := range conns {
 		near, far := net.Pipe()
@@ -145,7 +145,7 @@ func TestCloseSilent(t *testing.T) {
 func TestConnectionsOfALateHandshake(t *testing.T) {
 	t.Parallel()
 	for _, closeThem := range []func(*Credentials){(*Credentials).CloseSilent, (*Credentials).CloseAll} {
-		c := New(func() Limits { return Limits{Total: 9, PerUser: 9} })
+		c := New(func() Limits { return Limits{Total: 9, PerUser: 9} }, nil)
 		accepted := connect(t)
 		closeThem(c)
 		if _, _, err := c.ServerHandshake(accepted); !errors.Is(err, ErrClosing) {
@@ -161,7 +161,8 @@ func TestConnectionsOfALateHandshake(t *testing.T) {
 // in a namespace of its own.
 func TestSelf(t *testing.T) {
 	t.Parallel()
-	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} })
+	var refused []error
+	c := New(func() Limits { return Limits{Total: 1, PerUser: 1} }, func(_ *Peer, err error) { refused = append(refused, err) })
 	handshake := func(conn net.Conn, wantErr error, self bool) {
 		t.Helper()
 		_, info, err := c.ServerHandshake(conn)
@@ -175,8 +176,8 @@ func TestSelf(t *testing.T) {
 	handshake(connect(t), nil, false)
 	handshake(connect(t), ErrTooManyConnections, false)
 	handshake(Self{connect(t).(*net.UnixConn)}, nil, true)
-	if c.Open() != 1 {
-		t.Errorf("%d connections are counted, want 1", c.Open())
+	if c.Open() != 1 || len(refused) != 1 {
+		t.Errorf("%d connections are counted, %v refused, want 1 and 1", c.Open(), refused)
 	}
 }
 
