@@ -57,15 +57,21 @@ var _ journal.Sink = (*batcher)(nil)
 // Entry implements journal.Sink.
 func (b *batcher) Entry(e journal.Entry) error {
 	header := e.Header()
-	fields, err := e.AppendFields(b.fields[:0], b.mask)
-	if errors.Is(err, journal.ErrUnreadable) {
+	err := b.large.decode(b.ctx, func() (err error) {
+		b.fields, err = e.AppendFields(b.fields[:0], b.mask)
+		return err
+	})
+	switch {
+	case err == nil:
+	case errors.Is(err, journal.ErrUnreadable):
 		// The read tells the gap.
 		return err
-	}
-	if err != nil {
+	case b.ctx.Err() != nil:
+		return b.ctx.Err()
+	default:
 		return b.skip(header, journal.GapCorrupt, err.Error())
 	}
-	b.fields = fields
+	fields := b.fields
 	size := entryOverhead + len(b.node)
 	for i := range fields {
 		size += len(fields[i].Name) + len(fields[i].Value) + fieldOverhead

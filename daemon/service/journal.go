@@ -63,7 +63,7 @@ type JournalService struct {
 
 // NewJournal returns the service.
 func NewJournal(c JournalConfig) *JournalService {
-	return &JournalService{config: c, large: newLarge(maxLargeBytes)}
+	return &JournalService{config: c, large: newLarge(maxLargeBytes, maxWaitingBytes)}
 }
 
 // Read implements nodedv1.JournalServiceServer.

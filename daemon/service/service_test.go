@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/noded/noded/journal"
@@ -104,7 +106,7 @@ func newBatcher(t *testing.T, limits Limits) (*batcher, *recorder) {
 	t.Helper()
 	r := &recorder{t: t}
 	// As if a batch had just been sent, and none for long.
-	return &batcher{node: "n", limits: limits, send: r.send, sent: time.Now().Add(time.Hour)}, r
+	return &batcher{ctx: t.Context(), node: "n", limits: limits, send: r.send, sent: time.Now().Add(time.Hour)}, r
 }
 
 func add(t *testing.T, b *batcher, e *entry) {
@@ -259,7 +261,7 @@ func TestLargeRecordsShareRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const size = 300 << 10
-		room := newLarge(2*size + size/2)
+		room := newLarge(5*size, size+size/2)
 		release := make(chan struct{})
 		var sending atomic.Int32
 		var done sync.WaitGroup
@@ -287,14 +289,44 @@ func TestLargeRecordsShareRoom(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := room.do(ctx, size, func() error { return nil }); !errors.Is(err, context.Canceled) {
+		if err := room.do(ctx, size/4, func() error { return nil }); !errors.Is(err, context.Canceled) {
 			t.Errorf("do with a context that has ended = %v", err)
+		}
+		// One waits; there is no place for another one of its size to wait.
+		if err := room.do(t.Context(), size, func() error { return nil }); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("do of one too many = %v", err)
 		}
 		close(release)
 		done.Wait()
 		if err := room.do(t.Context(), 1<<30, func() error { return nil }); err != nil {
 			t.Errorf("a record that is larger than the room: %v", err)
 		}
+	})
+}
+
+func TestFewEntriesAreDecodedAtATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLarge(1, 1)
+		release := make(chan struct{})
+		var decoding atomic.Int32
+		var all sync.WaitGroup
+		for range 3 * maxDecoding {
+			all.Go(func() {
+				_ = l.decode(t.Context(), func() error { decoding.Add(1); <-release; return nil })
+			})
+		}
+		synctest.Wait()
+		if n := decoding.Load(); n != maxDecoding {
+			t.Errorf("%d are decoded at a time, want %d", n, maxDecoding)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.decode(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
+			t.Errorf("decode with a context that has ended = %v", err)
+		}
+		close(release)
+		all.Wait()
 	})
 }
 
@@ -321,7 +353,7 @@ func TestValuesThatAreTooLargeAreLeftOut(t *testing.T) {
 func TestLargeValuesGoAlone(t *testing.T) {
 	t.Parallel()
 	var got []int
-	v := &valueBatcher{ctx: t.Context(), large: newLarge(1 << 20), limits: Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 1 << 20},
+	v := &valueBatcher{ctx: t.Context(), large: newLarge(1<<20, 1<<20), limits: Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 1 << 20},
 		send: func(m *nodedv1.ListFieldValuesResponse) error {
 			got = append(got, len(m.GetValues()))
 			return nil
