@@ -47,6 +47,8 @@ func TestEngine(t *testing.T, engine journal.Engine) {
 	t.Run("append", s.testAppend)
 	t.Run("rotate", s.testRotate)
 	t.Run("vacuum", s.testVacuum)
+	t.Run("vacuum in the middle", s.testVacuumMiddle)
+	t.Run("damaged", s.testDamaged)
 	t.Run("wait", s.testWait)
 	t.Run("close", s.testClose)
 }

@@ -31,15 +31,18 @@ type entry struct {
 	header journal.Header
 
 	loaded bool
-	buf    []byte
-	ends   []uint64
-	fields []journal.Field
-	lookup []byte
+	// checked: the entry was still there when a field was not found.
+	checked bool
+	items   int // of the entry whose fields were read last
+	buf     []byte
+	ends    []uint64
+	fields  []journal.Field
+	lookup  []byte
 }
 
 // forget makes the entry ready for the next place.
 func (e *entry) forget() {
-	e.loaded = false
+	e.loaded, e.checked = false, false
 	e.fields = e.fields[:0]
 	if cap(e.buf) > keepBytes {
 		e.buf = nil
@@ -82,6 +85,10 @@ func (e *entry) Lookup(name string) (journal.Field, error) {
 			e.r.weigh(size)
 			return journal.Field{Name: name, Value: room[len(name)+1 : size : size]}, nil
 		case err == nil, errors.Is(err, syscall.ENOENT):
+			if e.r.watch.started && !e.checked && !e.r.h.stillThere() {
+				return journal.Field{}, e.unreadable(syscall.EBADMSG)
+			}
+			e.checked = true
 			return journal.Field{}, journal.ErrNoField
 		case errors.Is(err, errnoNoRoom) && size > len(room):
 			e.lookup = make([]byte, grown(size))
@@ -113,20 +120,52 @@ func (e *entry) AppendFields(dst []journal.Field, mask journal.Mask) ([]journal.
 	return dst, nil
 }
 
-// load copies all fields of the entry by one call of the shim.
+// load copies all fields of the entry.
 func (e *entry) load() error {
 	if e.loaded {
 		return nil
 	}
-	var size, items int
+	items, err := e.copyItems()
+	if err != nil {
+		return e.unreadable(err)
+	}
+	// Libsystemd leaves out items whose data is gone. To ask whether the entry is still there costs as much as to go to
+	// it; that is spared where nothing is strange.
+	odd := e.r.watch.started || items != e.items
+	e.items = items
+	e.fields = e.fields[:0]
+	begin := uint64(0)
+	for _, end := range e.ends[:items] {
+		item := e.buf[:cap(e.buf)][begin:end:end]
+		begin = end
+		equals := bytes.IndexByte(item, '=')
+		if equals <= 0 || item[len(item)-1] == 0 {
+			odd = true
+		}
+		// Other names are not journald's: nothing could ask for them.
+		if equals > 0 && equals <= maxNameBytes && utf8.Valid(item[:equals]) {
+			e.fields = append(e.fields, journal.Field{Name: e.r.intern(item[:equals]), Value: item[equals+1:]})
+		}
+	}
+	// No writer makes an entry without fields: then the data is gone or damaged.
+	if items == 0 || odd && !e.r.h.stillThere() {
+		e.fields = e.fields[:0]
+		return e.unreadable(syscall.EBADMSG)
+	}
+	e.loaded = true
+	return nil
+}
+
+// copyItems copies all items of the entry to buf, mostly by one call of the shim, and returns their number.
+func (e *entry) copyItems() (int, error) {
 	for {
-		var err error
-		size, items, err = e.r.h.fields(e.buf[:cap(e.buf)], e.ends)
+		size, items, err := e.r.h.fields(e.buf[:cap(e.buf)], e.ends)
 		if err == nil {
-			break
+			e.r.weigh(size)
+			return items, nil
 		}
 		if !errors.Is(err, errnoNoRoom) {
-			return e.unreadable(err)
+			return 0, err
 		}
 		if size > cap(e.buf) {
 			e.buf = make([]byte, grown(size))
@@ -135,25 +174,6 @@ func (e *entry) load() error {
 			e.ends = make([]uint64, grown(items))
 		}
 	}
-	// No writer makes an entry without fields: then the data is gone or damaged.
-	if items == 0 || e.r.watch.started && !e.r.h.stillThere() {
-		return e.unreadable(syscall.EBADMSG)
-	}
-	e.r.weigh(size)
-	e.fields = e.fields[:0]
-	begin := uint64(0)
-	for _, end := range e.ends[:items] {
-		item := e.buf[:cap(e.buf)][begin:end:end]
-		begin = end
-		equals := bytes.IndexByte(item, '=')
-		// Names of any other kind are not journald's: nothing could ask for them.
-		if equals < 0 || equals > maxNameBytes || !utf8.Valid(item[:equals]) {
-			continue
-		}
-		e.fields = append(e.fields, journal.Field{Name: e.r.intern(item[:equals]), Value: item[equals+1:]})
-	}
-	e.loaded = true
-	return nil
 }
 
 // unreadable says which entry's fields cannot be read.

@@ -12,7 +12,6 @@ package sdjournal
 import "C"
 
 import (
-	"bytes"
 	"fmt"
 	"syscall"
 	"unsafe"
@@ -91,22 +90,11 @@ func (h *handle) move(steps int64) (int64, error) {
 	return int64(r), nil
 }
 
-// readCursor writes the cursor of the current entry to to.
-func (h *handle) readCursor(to *[cursorBytes]byte) error {
-	r := C.noded_cursor(&h.lib.c, (*C.sd_journal)(h.c), (*C.char)(unsafe.Pointer(&to[0])), cursorBytes)
-	if r < 0 {
-		return syscall.Errno(-r)
-	}
-	return nil
-}
-
 // stillThere reports whether the entry that move reached still has the same cursor. Vacuuming frees a file from its beginning,
 // where the header is that the cursor takes the sequence from: if that is there, everything that was read before was.
 // libsystemd leaves fields out silently whose data is gone.
 func (h *handle) stillThere() bool {
-	var now [cursorBytes]byte
-	length := bytes.IndexByte(h.cursor[:], 0)
-	return h.readCursor(&now) == nil && bytes.Equal(now[:length+1], h.cursor[:length+1])
+	return C.noded_still_there(&h.lib.c, (*C.sd_journal)(h.c), (*C.char)(unsafe.Pointer(&h.cursor[0]))) != 0
 }
 
 // fields copies all items of the current entry to buf and the offsets of their ends to ends. If the room does not suffice

@@ -29,10 +29,16 @@ type listing struct {
 	// following makes files that are empty or truncated count only once they have been so for listPause: a file that
 	// is being made is empty at first. torn tells since when they are, withheld whether some do not count yet.
 	following bool
-	torn      map[inode]time.Time
+	torn      map[tornFile]time.Time
 	withheld  bool
 	// damaged are files in which something was found to be damaged while it was read.
 	damaged map[string]error
+}
+
+// tornFile is a file of no length, or less than its header says. Numbers of inodes are used again, and so are paths.
+type tornFile struct {
+	path string
+	id   inode
 }
 
 // archived is a header and what tells whether the file is still the same.
@@ -95,7 +101,7 @@ func (l *listing) note(path string, err error) {
 // read reads the headers of these files.
 func (l *listing) read(paths []string, problems []journal.FileProblem) {
 	old, torn := l.archived, l.torn
-	l.archived, l.torn, l.withheld = make(map[string]archived), make(map[inode]time.Time), false
+	l.archived, l.torn, l.withheld = make(map[string]archived), make(map[tornFile]time.Time), false
 	l.headers, l.problems = make([]journalfile.Header, 0, len(paths)), problems
 	l.at = time.Now()
 	for _, path := range paths {
@@ -139,15 +145,16 @@ func (l *listing) header(path string, old map[string]archived) (journalfile.Head
 
 // isNew reports whether a truncated file may be one that is just being made. torn are those that the
 // listing before found.
-func (l *listing) isNew(path string, torn map[inode]time.Time) bool {
+func (l *listing) isNew(path string, torn map[tornFile]time.Time) bool {
 	id, ok := inodeOf(path)
 	if !ok {
 		return true
 	}
-	since, seen := torn[id]
+	file := tornFile{path, id}
+	since, seen := torn[file]
 	if !seen && l.following {
 		since = l.at
 	}
-	l.torn[id] = since
+	l.torn[file] = since
 	return l.at.Sub(since) < listPause
 }

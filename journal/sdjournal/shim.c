@@ -172,6 +172,19 @@ int noded_cursor(const noded_lib *lib, sd_journal *j, char *cursor, size_t curso
 	return r;
 }
 
+int noded_still_there(const noded_lib *lib, sd_journal *j, const char *cursor) {
+	char *text = NULL;
+
+	ENTER();
+	int r = lib->get_cursor(j, &text);
+	LEAVE();
+	if (r < 0)
+		return 0;
+	r = strcmp(text, cursor) == 0;
+	free(text);
+	return r;
+}
+
 int noded_move(const noded_lib *lib, sd_journal *j, int64_t steps, char *cursor, size_t cursor_size) {
 	int r, made;
 

@@ -50,6 +50,9 @@ int noded_move(const noded_lib *lib, sd_journal *j, int64_t steps, char *cursor,
 // noded_cursor writes the cursor of the current entry. It returns its length or -errno.
 int noded_cursor(const noded_lib *lib, sd_journal *j, char *cursor, size_t cursor_size);
 
+// noded_still_there reports whether the current entry still has the cursor.
+int noded_still_there(const noded_lib *lib, sd_journal *j, const char *cursor);
+
 // noded_fields copies all NAME=value items of the current entry to buf, one after the other, and
 // the offset of the end of each to ends. It returns their number, -ENOBUFS with *need_bytes and *need_ends
 // set when the room does not suffice, -E2BIG when they have more than max bytes together, or another -errno.
