@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io/fs"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/sdjournal"
 
@@ -95,7 +96,8 @@ func (v *values) list(ctx context.Context, h *handle, header *journalfile.Header
 			return false, ctx.Err()
 		}
 		item, err := h.nextUnique(v.buf)
-		if err != nil || item == nil {
+		tooLarge := errors.Is(err, syscall.E2BIG)
+		if err != nil && !tooLarge || err == nil && item == nil {
 			return true, err
 		}
 		if n >= limit {
@@ -104,6 +106,9 @@ func (v *values) list(ctx context.Context, h *handle, header *journalfile.Header
 			if limit = valuesIn(&now); err != nil || n >= limit {
 				return true, errLoop
 			}
+		}
+		if tooLarge {
+			continue
 		}
 		v.buf = item[:0]
 		if len(item) <= len(v.name) {
