@@ -28,16 +28,14 @@ func (r *reader) Damaged(ctx context.Context, paths []string) []journal.FileProb
 		if ctx.Err() != nil {
 			break
 		}
-		if err := damageOf(ctx, path); err != nil {
-			problems = append(problems, journal.FileProblem{Path: path, Reason: journal.GapCorrupt, Err: err})
-		}
+		problems = append(problems, damageOf(ctx, path)...)
 	}
 	return problems
 }
 
 // damageOf returns what contradicts itself inside of a file. What contradicts itself while a
-// writer changes it does not count.
-func damageOf(ctx context.Context, path string) error {
+// writer changes it does not count; what is wrong with the header Reader.Problems tells.
+func damageOf(ctx context.Context, path string) []journal.FileProblem {
 	for look := range damageLooks {
 		if look > 0 {
 			select {
@@ -46,23 +44,17 @@ func damageOf(ctx context.Context, path string) error {
 			case <-time.After(damagePause):
 			}
 		}
-		before, err := journalfile.ReadHeader(path)
-		if err != nil {
-			return nil // Problems tells
-		}
-		err = journalfile.Verify(ctx, path)
-		if !errors.Is(err, journalfile.ErrCorrupt) && !errors.Is(err, journalfile.ErrTruncated) {
+		before, headerErr := journalfile.ReadHeader(path)
+		err := journalfile.Verify(ctx, path)
+		if headerErr != nil || !errors.Is(err, journalfile.ErrCorrupt) && !errors.Is(err, journalfile.ErrTruncated) {
 			return nil
 		}
-		if before.State == journalfile.StateArchived {
-			return err
-		}
-		after, again := journalfile.ReadHeader(path)
-		if again != nil {
+		after, headerErr := journalfile.ReadHeader(path)
+		if headerErr != nil {
 			return nil
 		}
-		if after == before && look > 0 {
-			return err
+		if before.State == journalfile.StateArchived || after == before && look > 0 {
+			return []journal.FileProblem{{Path: path, Reason: journal.GapCorrupt, Err: err}}
 		}
 	}
 	return nil
