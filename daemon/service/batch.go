@@ -184,19 +184,10 @@ func (b *batcher) copyBytes(p []byte) []byte {
 
 // explain returns the catalog's text for an entry, or nothing.
 func (b *batcher) explain(e journal.Entry) string {
-	field, err := e.Lookup("MESSAGE_ID")
-	if err != nil {
-		return ""
-	}
-	id, err := journal.ParseID128(string(field.Value))
-	if err != nil {
-		return ""
-	}
-	text, _ := b.catalog.Text(id, b.language, func(name string) (string, bool) {
+	return wire.Text(b.catalog.Explain(b.language, func(name string) (string, bool) {
 		f, err := e.Lookup(name)
 		return string(f.Value), err == nil
-	})
-	return wire.Text(text)
+	}))
 }
 
 // Gap implements journal.Sink.

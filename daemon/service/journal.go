@@ -30,9 +30,9 @@ type Journal interface {
 	Usage(ctx context.Context) (journal.Usage, error)
 }
 
-// Catalog finds the explanation of a message; *catalog.Catalog is one. It is safe for concurrent use.
+// Catalog finds the explanation of an entry; *catalog.Catalog is one. It is safe for concurrent use.
 type Catalog interface {
-	Text(id journal.ID128, lang string, lookup func(field string) (string, bool)) (text string, ok bool)
+	Explain(lang string, lookup func(field string) (string, bool)) string
 }
 
 // Limits bound what one call can send.

@@ -50,7 +50,7 @@ func TestLanguageOfCatalogTexts(t *testing.T) {
 		Language: "de_DE",
 		Logger:   slog.New(slog.DiscardHandler),
 		Limits:   func() Limits { return Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 4096, MaxPatternBytes: 100} },
-		Catalog:  explainer(func(_ journal.ID128, lang string, _ func(string) (string, bool)) (string, bool) { return lang, true }),
+		Catalog:  explainer(func(lang string, _ func(string) (string, bool)) string { return lang }),
 	})
 	for _, tt := range []struct {
 		request *nodedv1.JournalServiceReadRequest

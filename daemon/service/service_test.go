@@ -197,20 +197,24 @@ func TestRareEntriesAreNotHeldBack(t *testing.T) {
 	}
 }
 
-type explainer func(id journal.ID128, lang string, lookup func(string) (string, bool)) (string, bool)
+type explainer func(lang string, lookup func(string) (string, bool)) string
 
-func (f explainer) Text(id journal.ID128, lang string, lookup func(string) (string, bool)) (string, bool) {
-	return f(id, lang, lookup)
+func (f explainer) Explain(lang string, lookup func(string) (string, bool)) string {
+	return f(lang, lookup)
 }
 
 func TestMaskCursorAndCatalog(t *testing.T) {
 	t.Parallel()
 	b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 4096})
 	b.mask, b.omitCursors, b.language = journal.Mask{"B"}, true, "de_DE"
-	b.catalog = explainer(func(id journal.ID128, lang string, lookup func(string) (string, bool)) (string, bool) {
+	b.catalog = explainer(func(lang string, lookup func(string) (string, bool)) string {
+		id, ok := lookup("MESSAGE_ID")
+		if !ok {
+			return ""
+		}
 		unit, _ := lookup("UNIT")
 		_, missing := lookup("NONE")
-		return fmt.Sprint(id.String()[:2], " ", lang, " ", unit, " ", missing), true
+		return fmt.Sprint(id[:2], " ", lang, " ", unit, " ", missing)
 	})
 	e := newEntry(1, 5)
 	e.fields = append(e.fields, journal.Field{Name: "B", Value: []byte{0, 255}}, journal.Field{Name: "UNIT", Value: []byte("u")},
@@ -240,7 +244,7 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{10, largeBytes} {
 		b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: 4096})
-		b.catalog = explainer(func(journal.ID128, string, func(string) (string, bool)) (string, bool) { return "a\xffb", true })
+		b.catalog = explainer(func(string, func(string) (string, bool)) string { return "a\xffb" })
 		e := newEntry(1, size)
 		e.fields = append(e.fields, journal.Field{Name: "A\xff", Value: []byte("\xff")},
 			journal.Field{Name: "MESSAGE_ID", Value: []byte("ab000000000000000000000000000000")})

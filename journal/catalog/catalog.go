@@ -5,7 +5,7 @@
 // well-known messages, found by their MESSAGE_ID.
 //
 //	c, err := catalog.Open(catalog.DefaultPath)
-//	text, ok := c.Text(id, "de_DE", lookup)
+//	text := c.Explain("de_DE", lookup)
 //
 // # Security
 //
@@ -63,6 +63,21 @@ func Open(path string) (*Catalog, error) {
 		return nil, fmt.Errorf("read message catalog %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// Explain returns the text for an entry, whose fields lookup returns; empty if it has no MESSAGE_ID or the catalog does
+// not know it. The language and lookup are those of Text.
+func (c *Catalog) Explain(lang string, lookup func(field string) (string, bool)) string {
+	value, ok := lookup("MESSAGE_ID")
+	if !ok {
+		return ""
+	}
+	id, err := journal.ParseID128(value)
+	if err != nil {
+		return ""
+	}
+	text, _ := c.Text(id, lang, lookup)
+	return text
 }
 
 // Text returns the text for a message in the language, such as "de_DE" or "de"; in the default

@@ -66,19 +66,10 @@ func (s *recordSink) Entry(e journal.Entry) error {
 }
 
 func (s *recordSink) explain() string {
-	value, ok := s.record.Get("MESSAGE_ID")
-	if !ok {
-		return ""
-	}
-	id, err := journal.ParseID128(string(value))
-	if err != nil {
-		return ""
-	}
-	text, _ := s.texts.Text(id, s.language, func(field string) (string, bool) {
+	return s.texts.Explain(s.language, func(field string) (string, bool) {
 		value, ok := s.record.Get(field)
 		return string(value), ok
 	})
-	return text
 }
 
 // Gap implements journal.Sink.

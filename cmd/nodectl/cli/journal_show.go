@@ -36,7 +36,7 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 		return err
 	}
 	s := c.newShow(pager)
-	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, OnResume: s.resumed}
+	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed}
 	req.Query.Fields = s.options.Fields()
 	if err = c.backend.Read(ctx, req, s); err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
