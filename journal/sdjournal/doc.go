@@ -24,11 +24,13 @@
 // Seek goes between entries: after the end Next gives what is appended later, never the last
 // entry, and before the beginning Previous gives nothing. A file of Source.Files that is bad does not fail the
 // others. Source.Files are expanded anew while following, and a file stays part of the source when it
-// is rotated away.
+// is rotated away. Names and values of fields are listed file by file, so that a damaged one does not end the listing.
 //
 // # Security
 //
 // libsystemd checks what it reads; it is C, and reads files that may come from anywhere. When a file is truncated under
 // its mapping the kernel raises SIGBUS, which would end the process: the first Open installs a handler for
 // faults of libsystemd's doing (shim.c). All other faults stay Go's.
+//
+// What a reader keeps of an entry is limited by MaxEntryBytes, and no list in a file is followed longer than it can be.
 package sdjournal

@@ -179,6 +179,8 @@ func (e *entry) copyItems() (int, error) {
 // unreadable says which entry's fields cannot be read.
 func (e *entry) unreadable(err error) error {
 	if errors.Is(err, syscall.E2BIG) {
+		// Libsystemd may have decompressed it, and keeps the buffer until the journal is opened anew.
+		e.r.heavy = maxHeavy*e.r.origin.maxEntry + 1
 		return fmt.Errorf("read journal entry %s: more than %d bytes: %w", e.header.Cursor(), e.r.origin.maxEntry, journal.ErrTooLarge)
 	}
 	return fmt.Errorf("read journal entry %s: %w: %w", e.header.Cursor(), journal.ErrUnreadable, err)

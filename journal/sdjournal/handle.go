@@ -67,8 +67,8 @@ func adopt(lib *library, maxEntry int, c unsafe.Pointer) (*handle, error) {
 	return newHandle(lib, maxEntry, j)
 }
 
-// setup raises libsystemd's limit on the size of values, 64 KiB, to one more than is taken: a compressed value is
-// decompressed so far only, and is then known to be too large.
+// setup raises libsystemd's limit on the size of values, 64 KiB, to one more than is taken: what has that much is too
+// large. Not all versions stop there when they decompress (252 does not); their buffer is freed before the next entry.
 func (h *handle) setup() error {
 	if err := h.journal.SetDataThreshold(uint64(h.max) + 1); err != nil {
 		return fmt.Errorf("set data threshold: %w", errnoOf(err))

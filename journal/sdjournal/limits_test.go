@@ -58,6 +58,10 @@ func TestMaxEntryBytes(t *testing.T) {
 	if refused != 2 {
 		t.Errorf("%d entries refused, want 2", refused)
 	}
+	// libsystemd's own buffers are freed after each.
+	if !r.reopened || r.heavy > 0 {
+		t.Errorf("reopened = %t, %d bytes since", r.reopened, r.heavy)
+	}
 }
 
 // TestHeavyEntries: after much large data the journal is opened anew, without loss.
