@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -283,6 +284,26 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
+// awaitSettingsAck reads HTTP/2 frames until the server acknowledges the client's settings: it has then read all that
+// the client sent.
+func awaitSettingsAck(t *testing.T, conn net.Conn) {
+	t.Helper()
+	const settings, ack = 0x4, 0x1
+	header := make([]byte, 9)
+	for {
+		if _, err := io.ReadFull(conn, header); err != nil {
+			t.Fatal(err)
+		}
+		size := int64(header[0])<<16 | int64(header[1])<<8 | int64(header[2])
+		if _, err := io.CopyN(io.Discard, conn, size); err != nil {
+			t.Fatal(err)
+		}
+		if header[3] == settings && header[4]&ack != 0 {
+			return
+		}
+	}
+}
+
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	args, socket, _ := contract(t, "limits: {drain_timeout: 1h}\n")
@@ -297,9 +318,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if _, err := conn.Write([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Read(make([]byte, 9)); err != nil {
-		t.Fatal(err)
-	}
+	awaitSettingsAck(t, conn)
 	p.signal(t, syscall.SIGTERM)
 	p.waitFor(t, "msg=stopping")
 	p.signal(t, syscall.SIGTERM)
