@@ -101,11 +101,11 @@ func (l *Local) FieldValues(ctx context.Context, name string, yield func(value [
 	return nil
 }
 
-// Usage returns the disk space that the journals use.
+// Usage returns the disk space that the journals use, and the files that cannot be read, even if none can.
 func (l *Local) Usage(ctx context.Context) (Usage, error) {
-	r, err := l.open(ctx)
+	r, err := l.Engine.Open(ctx, l.Source)
 	if err != nil {
-		return Usage{}, err
+		return Usage{}, fmt.Errorf("open journal: %w", err)
 	}
 	defer r.Close()
 	files, err := r.Files()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,10 +74,24 @@ func (l *Local) Read(ctx context.Context, q Query, sink Sink) error {
 	return rd.run()
 }
 
+// open opens the source for a call that needs entries. Files that cannot be read are for the reader to tell, but if there are no
+// others, and permissions are why or the caller named them, there is nothing to answer from.
 func (l *Local) open(ctx context.Context) (Reader, error) {
 	r, err := l.Engine.Open(ctx, l.Source)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
+	}
+	problems := r.Problems()
+	at := slices.IndexFunc(problems, func(p FileProblem) bool { return p.Reason == GapDenied || len(l.Source.Files) > 0 })
+	if at < 0 {
+		return r, nil
+	}
+	files, err := r.Files()
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no journal file can be read: %w", problems[at].Err)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal: %w", err), r.Close())
 	}
 	return r, nil
 }

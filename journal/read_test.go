@@ -6,6 +6,8 @@ package journal
 import (
 	"context"
 	"errors"
+	"io"
+	"io/fs"
 	"strconv"
 	"strings"
 	"testing"
@@ -119,6 +121,41 @@ func TestReadErrors(t *testing.T) {
 			err := (&Local{Engine: day(12)}).Read(t.Context(), q, &heard{})
 			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("Read = %v, want a %q that contains %q", err, tt.want, tt.text)
+			}
+		})
+	}
+}
+
+func TestNothingReadable(t *testing.T) {
+	t.Parallel()
+	denied := []FileProblem{{Path: "/j/1.journal", Reason: GapDenied, Err: fs.ErrPermission}}
+	torn := []FileProblem{{Path: "/j/1.journal", Reason: GapTruncated, Err: io.ErrUnexpectedEOF}}
+	tests := []struct {
+		name     string
+		problems []FileProblem
+		files    []File
+		source   Source
+		want     error
+	}{
+		{"no permission", denied, nil, Source{}, fs.ErrPermission},
+		{"no permission for some", denied, []File{file(1, 1, 12)}, Source{}, nil},
+		{"torn", torn, nil, Source{Directory: "/j"}, nil},
+		{"torn and named", torn, nil, Source{Files: []string{"/j/1.journal"}}, io.ErrUnexpectedEOF},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			m := day(12)
+			m.problems, m.files = tt.problems, tt.files
+			local := &Local{Engine: m, Source: tt.source}
+			_, boots := local.Boots(t.Context())
+			for what, err := range map[string]error{"Read": local.Read(t.Context(), NewQuery(), &heard{}), "Boots": boots} {
+				if !errors.Is(err, tt.want) {
+					t.Errorf("%s = %v, want %v", what, err, tt.want)
+				}
+			}
+			if usage, err := local.Usage(t.Context()); err != nil || len(usage.Problems) != 1 {
+				t.Errorf("Usage = %v, %v, want the problem", usage, err)
 			}
 		})
 	}
