@@ -122,6 +122,9 @@ func (c *Client) callError(err error) error {
 	case codes.Canceled:
 		return context.Canceled
 	default:
+		if hint := wire.Hint(err); hint != "" {
+			return &Error{Err: cause, Advice: hint}
+		}
 		return cause
 	}
 }

@@ -137,6 +137,18 @@ func New(o Options) (*Daemon, error) {
 	return d, nil
 }
 
+// warnUnreadable logs that the journal's directory cannot be opened now, so that a mistyped one does not look like a quiet
+// node. noded serves all the same: the journal may come later.
+func (d *Daemon) warnUnreadable() {
+	directory, err := os.Open(d.location)
+	if err == nil {
+		err = directory.Close()
+	}
+	if err != nil {
+		d.log.Warn("the journal cannot be read; nodectl status tells when it can", "err", err)
+	}
+}
+
 // register registers the services of noded.v1.
 func (d *Daemon) register(host service.Host, reader service.Journal, engine string) {
 	nodedv1.RegisterJournalServiceServer(d.server, service.NewJournal(service.JournalConfig{

@@ -67,6 +67,7 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	}
 	status := fmt.Sprintf("serving %s from %s", strings.Join(addresses, ", "), d.location)
 	d.log.Info("serving", "sockets", addresses, "journal", d.location, "version", d.options.Version)
+	d.warnUnreadable()
 	d.notifier.Ready(status)
 	err := d.loop(ctx, broken, status)
 

@@ -57,11 +57,11 @@ func Status(err error) error {
 		if !errors.Is(err, k.sentinel) {
 			continue
 		}
-		st := status.New(k.code, Text(err.Error()))
-		if with, derr := st.WithDetails(&errdetails.ErrorInfo{Reason: k.reason, Domain: domain}); derr == nil {
-			st = with
+		hint := ""
+		if k.sentinel == fs.ErrNotExist || k.sentinel == fs.ErrPermission {
+			hint = "nodectl status shows what noded can read; journal.directory of noded.yaml(5) says where it looks"
 		}
-		return st.Err()
+		return Refusal(k.code, k.reason, err.Error(), hint)
 	}
 	return status.Error(codes.Internal, Text(err.Error()))
 }

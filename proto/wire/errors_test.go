@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/noded/noded/journal"
 )
 
 func TestHints(t *testing.T) {
@@ -21,7 +23,8 @@ func TestHints(t *testing.T) {
 		{Refusal(codes.PermissionDenied, ReasonDenied, "no", "ask"), "ask"},
 		{Refusal(codes.PermissionDenied, ReasonDenied, "no\xff", "ask\xff"), "ask\uFFFD"},
 		{Refusal(codes.ResourceExhausted, ReasonExhausted, "full", ""), ""},
-		{Status(fs.ErrNotExist), ""},
+		{Status(fs.ErrNotExist), "nodectl status shows what noded can read; journal.directory of noded.yaml(5) says where it looks"},
+		{Status(journal.ErrNoBoot), ""},
 		{status.Error(codes.PermissionDenied, "no"), ""},
 		{errors.New("no status"), ""},
 		{nil, ""},
