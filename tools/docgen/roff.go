@@ -64,11 +64,19 @@ func (p *page) text(s string) {
 	}
 }
 
-// example writes lines that stay as they are.
+// example writes lines that stay as they are, but for the indentation that all of them have.
 func (p *page) example(s string) {
 	p.WriteString(".RS 4\n.nf\n")
-	for line := range strings.Lines(strings.Trim(s, "\n")) {
-		p.WriteString(escape(strings.TrimPrefix(strings.TrimRight(line, "\n"), "  ")) + "\n")
+	s = strings.Trim(s, "\n")
+	indent := len(s)
+	for line := range strings.Lines(s) {
+		if text := strings.TrimLeft(line, " "); text != "\n" {
+			indent = min(indent, len(line)-len(text))
+		}
+	}
+	for line := range strings.Lines(s) {
+		line = strings.TrimRight(line, "\n")
+		p.WriteString(escape(line[min(indent, len(line)):]) + "\n")
 	}
 	p.WriteString(".fi\n.RE\n")
 }
