@@ -23,7 +23,7 @@ func didYouMean(name string, known []string) string {
 		} else {
 			d = min(d, 1+distance(last(name), last(k)))
 		}
-		if d <= max(2, len(last(name))/4) {
+		if d <= max(1, len(last(name))/3) {
 			near = append(near, candidate{k, d})
 		}
 	}

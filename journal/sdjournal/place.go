@@ -13,7 +13,7 @@ import (
 
 // place is where a reader stands: on an entry, or between two. libsystemd's own seeks mean
 // something else in three cases, which advance takes care of: Next after sd_journal_seek_tail gives an
-// old entry, Previous after sd_journal_seek_head a new one (systemd issue 17662), and Previous
+// old entry, Previous after sd_journal_seek_head a new one (systemd#17662), and Previous
 // after a seek to a time includes entries of that time.
 type place struct {
 	kind     placeKind
