@@ -20,7 +20,11 @@ func TestParseAddress(t *testing.T) {
 		{client.DefaultAddress, "/run/noded/noded.sock", ""},
 		{"", "", "is empty"},
 		{"/run/noded/noded.sock", "", "did you mean unix:///run/noded/noded.sock?"},
-		{"unix:run/s", "", "want an absolute path"},
+		{"unix:/run/s", "/run/s", ""},
+		{"unix:run/s", "", "not absolute; did you mean unix:///run/s?"},
+		{"unix://./s", "", "the path is not absolute"},
+		{"unix:///", "", "has no path"},
+		{"unix:", "", "has no path"},
 		{"unix:///" + strings.Repeat("x", 120), "", "at most 107"},
 		{"unix://run/s", "", "did you mean unix:///run/s?"},
 		{"unix://", "", "has no path"},
@@ -39,6 +43,31 @@ func TestParseAddress(t *testing.T) {
 		var bad *client.AddressError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), tt.reason) {
 			t.Errorf("ParseAddress(%q) = %q, %v, want an AddressError with %q", tt.address, path, err, tt.reason)
+		}
+	}
+}
+
+// TestAddressHint wants that what is suggested is accepted.
+func TestAddressHint(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ address, want string }{
+		{"/run/a", "unix:///run/a"},
+		{"unix:run/a", "unix:///run/a"},
+		{"unix://run/a", "unix:///run/a"},
+		{"unix://../a", client.DefaultAddress},
+		{"/" + strings.Repeat("x", 120), client.DefaultAddress},
+		{"tcp://a:1", client.DefaultAddress},
+		{"", client.DefaultAddress},
+	}
+	for _, tt := range tests {
+		_, err := client.ParseAddress(tt.address)
+		var bad *client.AddressError
+		if !errors.As(err, &bad) || bad.Hint() != "--address "+tt.want {
+			t.Errorf("ParseAddress(%q) = %v, want a hint to %s", tt.address, err, tt.want)
+			continue
+		}
+		if _, err := client.ParseAddress(tt.want); err != nil {
+			t.Errorf("the hint for %q is refused: %v", tt.address, err)
 		}
 	}
 }

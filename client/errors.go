@@ -55,14 +55,18 @@ func (e *Error) Hint() string { return e.Advice }
 
 // dialError turns the errno of a connect into advice.
 func dialError(path string, err error) *Error {
+	advice := "check --address or NODECTL_ADDRESS"
+	if path == defaultPath() {
+		advice = "systemctl start noded"
+	}
 	e := &Error{Kind: ErrUnreachable, Err: fmt.Errorf("connect to %s: %w", path, plainErrno(err))}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		e.Err = fmt.Errorf("noded is not running: no socket at %s", path)
-		e.Advice = "systemctl start noded"
+		e.Advice = advice
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Err = fmt.Errorf("noded is not running: nobody listens on %s", path)
-		e.Advice = "systemctl start noded"
+		e.Advice = advice
 	case errors.Is(err, fs.ErrPermission):
 		e.Kind = ErrDenied
 		e.Err = fmt.Errorf("you are not in group noded: no permission to connect to %s", path)

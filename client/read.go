@@ -43,6 +43,17 @@ type ReadRequest struct {
 	// OnResume is told of every break after which the read goes on; nil if nobody wants to know. It is
 	// called from the goroutine that called Read, before what follows the break is handed out.
 	OnResume func(Resume)
+	// OnBreak is told once of every break that lasts longer than a second, while the read waits for noded to
+	// come back; nil if nobody wants to know. It is called from the goroutine that called Read.
+	OnBreak func(Break)
+}
+
+// Break says that noded went away.
+type Break struct {
+	// Cause is why the read broke.
+	Cause error
+	// Wait is how long noded has to come back, from when it was heard last, before the read is given up.
+	Wait time.Duration
 }
 
 // Resume says that a read broke and goes on.
@@ -56,6 +67,9 @@ type Resume struct {
 	// Away is how long nothing was heard of the read.
 	Away time.Duration
 }
+
+// longBreak is how long noded is away before a person is told: a restart takes less.
+const longBreak = time.Second
 
 // lastChance is the least time that an attempt has to reach the server.
 const lastChance = 500 * time.Millisecond
@@ -106,9 +120,11 @@ type reading struct {
 	// contact is when the server was heard last; zero before the first time.
 	contact time.Time
 	// cause is why the read broke and lost when the server had been heard last, until the read goes on.
-	cause   error
-	lost    time.Time
-	backOff backOff
+	cause error
+	lost  time.Time
+	// toldBreak: OnBreak has been told of this break.
+	toldBreak bool
+	backOff   backOff
 }
 
 // fileGap names a trouble of a file as a whole, which every attempt tells anew.
@@ -134,6 +150,10 @@ func (r *reading) pause(ctx context.Context, cause error) error {
 	left := r.client.timeout - time.Since(r.contact)
 	if left <= 0 {
 		return r.gaveUp(cause)
+	}
+	if r.request.OnBreak != nil && !r.toldBreak && time.Since(r.lost) >= longBreak {
+		r.toldBreak = true
+		r.request.OnBreak(Break{Cause: r.client.callError(r.cause), Wait: r.client.timeout})
 	}
 	return sleep(ctx, min(delay, left))
 }
@@ -228,7 +248,7 @@ func (r *reading) heard() {
 			Cause: r.client.callError(r.cause), After: r.position(), Delivered: r.delivered, Away: r.contact.Sub(r.lost),
 		})
 	}
-	r.cause = nil
+	r.cause, r.toldBreak = nil, false
 }
 
 // deliver hands one message out and keeps the position. The time that the handler takes is not silence

@@ -173,6 +173,42 @@ func TestReadGivesUp(t *testing.T) {
 	}
 }
 
+// TestReadTellsBreaks wants that a break is told once when it lasts, and not at all when it is short.
+func TestReadTellsBreaks(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		timeout time.Duration
+		want    int
+	}{{300 * time.Millisecond, 0}, {3 * time.Second, 1}} {
+		t.Run(tt.timeout.String(), func(t *testing.T) {
+			t.Parallel()
+			f := startFake(t, 10)
+			got := &collector{check: func(n []uint64) error {
+				if len(n) == 10 {
+					go f.stop()
+				}
+				return nil
+			}}
+			var breaks []client.Break
+			err := f.dial(tt.timeout).Read(t.Context(), client.ReadRequest{
+				Query:   journal.Query{Lines: -1, Follow: true},
+				OnBreak: func(b client.Break) { breaks = append(breaks, b) },
+			}, got)
+			if !errors.Is(err, client.ErrUnreachable) {
+				t.Errorf("Read() = %v, want ErrUnreachable", err)
+			}
+			if len(breaks) != tt.want {
+				t.Fatalf("told of %d breaks, want %d", len(breaks), tt.want)
+			}
+			for _, b := range breaks {
+				if b.Cause == nil || b.Wait != tt.timeout {
+					t.Errorf("told %+v, want a cause and %v", b, tt.timeout)
+				}
+			}
+		})
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -417,8 +453,8 @@ func TestDialErrors(t *testing.T) {
 	tests := []struct {
 		name, path, hint, text string
 	}{
-		{"missing", filepath.Join(dir, "none"), "systemctl start noded", "noded is not running: no socket at " + filepath.Join(dir, "none")},
-		{"refused", file, "systemctl start noded", "noded is not running: nobody listens on " + file},
+		{"missing", filepath.Join(dir, "none"), "check --address or NODECTL_ADDRESS", "noded is not running: no socket at " + filepath.Join(dir, "none")},
+		{"refused", file, "check --address or NODECTL_ADDRESS", "noded is not running: nobody listens on " + file},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -443,17 +479,19 @@ func TestDialErrors(t *testing.T) {
 func TestDialErrorAdvice(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
+		path  string
 		errno syscall.Errno
 		want  error
 		hint  string
 	}{
-		{syscall.EACCES, client.ErrDenied, "sudo usermod -aG noded $USER, then log in again"},
-		{syscall.ENOENT, client.ErrUnreachable, "systemctl start noded"},
-		{syscall.ECONNREFUSED, client.ErrUnreachable, "systemctl start noded"},
-		{syscall.EPROTOTYPE, client.ErrUnreachable, "--address " + client.DefaultAddress},
+		{"/s", syscall.EACCES, client.ErrDenied, "sudo usermod -aG noded $USER, then log in again"},
+		{"/run/noded/noded.sock", syscall.ENOENT, client.ErrUnreachable, "systemctl start noded"},
+		{"/run/noded/noded.sock", syscall.ECONNREFUSED, client.ErrUnreachable, "systemctl start noded"},
+		{"/s", syscall.ENOENT, client.ErrUnreachable, "check --address or NODECTL_ADDRESS"},
+		{"/s", syscall.EPROTOTYPE, client.ErrUnreachable, "--address " + client.DefaultAddress},
 	}
 	for _, tt := range tests {
-		err := client.DialError("/s", &os.SyscallError{Syscall: "connect", Err: tt.errno})
+		err := client.DialError(tt.path, &os.SyscallError{Syscall: "connect", Err: tt.errno})
 		if !errors.Is(err, tt.want) || err.Hint() != tt.hint {
 			t.Errorf("dialError(%v) = %v, hint %q, want %v, hint %q", tt.errno, err, err.Hint(), tt.want, tt.hint)
 		}
