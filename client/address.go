@@ -59,10 +59,12 @@ func ParseAddress(address string) (path string, err error) {
 	switch {
 	case strings.ContainsRune(rest, 0):
 		return bad("", "the path contains a zero byte")
-	case strings.Trim(rest, "/") == "":
+	case rest == "":
 		return bad("", "has no path; want unix:///PATH")
 	case !filepath.IsAbs(rest):
 		return bad(suggest("/"+rest), "the path is not absolute")
+	case filepath.Clean(rest) == "/":
+		return bad("", "has no path; want unix:///PATH")
 	case len(rest) > maxSocketPathBytes:
 		return bad("", "the path has %d bytes; a socket path has at most %d", len(rest), maxSocketPathBytes)
 	}
