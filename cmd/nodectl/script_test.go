@@ -58,6 +58,10 @@ func TestScript(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			// For nodectl-nobody, whom only the script is to keep out.
+			if err := os.Chmod(filepath.Dir(env.WorkDir), 0o755); err != nil {
+				return err
+			}
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "journal"), os.DirFS(fixture)); err != nil {
 				return err
 			}

@@ -39,6 +39,12 @@ func (g *globals) openBackend(source *journal.Source, engine string) (backend, e
 	return g.openFiles(*source, engine)
 }
 
+// engineHelp is the description of --engine.
+const engineHelp = "read files with this `ENGINE`: auto or libsystemd (there is no native one in this build yet)"
+
+// engines are the values of --engine.
+func engines() []string { return []string{"auto", "libsystemd"} }
+
 // parseEngine checks the value of --engine.
 func parseEngine(name string) (journal.Engine, error) {
 	switch name {
@@ -47,7 +53,7 @@ func parseEngine(name string) (journal.Engine, error) {
 	case "native":
 		return nil, &usageError{err: fmt.Errorf("--engine native: this build has no native engine"), hint: "--engine auto"}
 	default:
-		return nil, &usageError{err: fmt.Errorf("--engine %q: want auto, native or libsystemd", name), hint: "--engine auto"}
+		return nil, &usageError{err: fmt.Errorf("--engine %q: want auto or libsystemd", name), hint: "--engine auto"}
 	}
 }
 

@@ -107,7 +107,8 @@ func TestPlan(t *testing.T) {
 		f := &journalFlags{}
 		flags := pflag.NewFlagSet("journal", pflag.ContinueOnError)
 		f.define(flags)
-		if err := flags.Parse(normalizeArgs(flags, strings.Fields(tt.args))); err != nil {
+		args, _ := normalizeArgs(flags, strings.Fields(tt.args))
+		if err := flags.Parse(args); err != nil {
 			t.Fatal(err)
 		}
 		p, err := f.makePlan(flags, flags.Args(), time.Unix(1700000000, 0))
@@ -127,6 +128,19 @@ func TestPlan(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, p.query); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", tt.args, diff)
+		}
+	}
+}
+
+// TestFullLastWins wants that of --full and --no-full the last one counts.
+func TestFullLastWins(t *testing.T) {
+	t.Parallel()
+	for args, noFull := range map[string]bool{"": false, "-l": false, "--no-full": true, "-l --no-full": true, "--no-full -l": false, "--no-full --no-full=false": false} {
+		f := &journalFlags{}
+		flags := pflag.NewFlagSet("journal", pflag.ContinueOnError)
+		f.define(flags)
+		if err := flags.Parse(strings.Fields(args)); err != nil || f.noFull != noFull {
+			t.Errorf("%q: noFull = %v, %v, want %v", args, f.noFull, err, noFull)
 		}
 	}
 }
@@ -168,6 +182,8 @@ func TestGapLine(t *testing.T) {
 		{journal.Gap{Source: "/a", Count: 12, Exact: true, Reason: journal.GapVacuumed}, "-- Gap: 12 entries of /a not shown: vacuumed --"},
 		{journal.Gap{Source: "/a", Count: 12, Reason: journal.GapVacuumed}, "-- Gap: up to 12 entries of /a not shown: vacuumed --"},
 		{journal.Gap{Source: "/\x1b[2J", Reason: journal.GapCorrupt}, `-- Gap: entries of /\x1b[2J not shown: corrupt --`},
+		{journal.Gap{Reason: journal.GapCursorLost}, "-- Gap: the cursor's entry is gone; reading goes on at the nearest --"},
+		{journal.Gap{Reason: journal.GapCursorLost, Count: 3}, "-- Gap: the cursor's entry is gone, up to 3 entries not shown; reading goes on at the nearest --"},
 		{journal.Gap{Count: 1, Exact: true}, "-- Gap: 1 entry not shown: unknown --"},
 	}
 	for _, tt := range tests {

@@ -31,10 +31,7 @@ func completeFromBackend(g *globals, f *journalFlags, cmd *cobra.Command) {
 		return func(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(commandContext(cmd)), completionTimeout)
 			defer cancel()
-			source, err := f.fileSource(actionShow)
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
+			source := f.fileSource(cmd.Flags(), actionShow)
 			fast := *g
 			fast.timeout = completionTimeout
 			b, err := fast.openBackend(source, f.engine)

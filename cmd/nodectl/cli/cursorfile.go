@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/noded/noded/journal"
@@ -26,15 +27,15 @@ const cursorFileInterval = 2 * time.Second
 func readCursorFile(path string) (journal.Cursor, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
+		return "", checkCursorDirectory(path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read cursor file: %w", err)
+		return "", cursorFileError("read", path, err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxCursorFileBytes))
 	if err != nil {
-		return "", fmt.Errorf("read cursor file: %w", err)
+		return "", cursorFileError("read", path, err)
 	}
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	cursor := journal.Cursor(bytes.TrimSpace(line))
@@ -47,16 +48,50 @@ func readCursorFile(path string) (journal.Cursor, error) {
 	return cursor, nil
 }
 
+// checkCursorDirectory says before anything is read that a file that is missing cannot be made.
+func checkCursorDirectory(path string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return &hintError{err: fmt.Errorf("write cursor file %s: %w", path, plainError(err)), hint: "mkdir -p " + dir}
+	}
+	if err != nil {
+		return cursorFileError("write", path, err)
+	}
+	return nil
+}
+
+// cursorFileError names the file that the user named, whatever file the error is about.
+func cursorFileError(what, path string, err error) error {
+	return &hintError{err: fmt.Errorf("%s cursor file %s: %w", what, path, plainError(err)), hint: "--cursor-file with a file that you may write"}
+}
+
+// plainError takes the path out of an error of package os.
+func plainError(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}
+
 // writeCursorFile replaces the file in one step, so that a reader sees the old cursor or the new one.
 func writeCursorFile(path string, cursor journal.Cursor) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".#"+filepath.Base(path)+"*")
 	if err != nil {
-		return fmt.Errorf("write cursor file: %w", err)
+		return cursorFileError("write", path, err)
 	}
 	defer func() {
 		if err != nil {
 			_ = os.Remove(f.Name())
-			err = fmt.Errorf("write cursor file: %w", err)
+			err = cursorFileError("write", path, err)
 		}
 	}()
 	_, err = f.WriteString(string(cursor) + "\n")

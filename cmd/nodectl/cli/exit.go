@@ -25,16 +25,20 @@ const (
 	ExitInterrupted = 130
 )
 
-// exitCodesHelp is the part of the help that explains the codes.
-const exitCodesHelp = `Exit codes:
+// The part of the help that explains the codes: exitCodePartial is for what includes the status command.
+const (
+	exitCodesHead = `Exit codes:
   0    done
   1    failed; with --grep: nothing matched
   2    wrong usage: an unknown option, a bad value, two options that exclude each other
-  3    part of it failed: some sources cannot be read
-  4    not found: no such boot, no such file
+`
+	exitCodePartial = `  3    status: some sources cannot be read
+`
+	exitCodesTail = `  4    not found: no such boot, no such file
   5    denied: no permission
   6    unreachable: noded is not running, or went away
   130  interrupted`
+)
 
 // ExitCode is the one place that maps errors to exit codes.
 func ExitCode(err error) int {

@@ -16,6 +16,8 @@ type getFlags struct {
 	engine          string
 	format          string
 	utc             bool
+	// source is what the options name; nil means noded. Set by open.
+	source *journal.Source
 }
 
 func newGetCommand(g *globals) *cobra.Command {
@@ -37,22 +39,23 @@ func (f *getFlags) define(cmd *cobra.Command) {
 	flags.StringVarP(&f.directory, "directory", "D", "", "read the journal files in `DIR`, with no daemon")
 	flags.StringArrayVarP(&f.files, "file", "i", nil, "read the journal file `PATH` (a pattern; may be repeated)")
 	flags.StringVar(&f.root, "root", "", "read the journals of the system below `DIR`")
-	flags.StringVar(&f.engine, "engine", "auto", "read files with this `ENGINE`: auto, native or libsystemd")
-	complete(cmd, "engine", "auto", "native", "libsystemd")
-	cmd.MarkFlagsMutuallyExclusive("directory", "file", "root")
+	flags.StringVar(&f.engine, "engine", "auto", engineHelp)
+	complete(cmd, "engine", engines()...)
 }
 
 // open opens the files that the options name, or noded.
-func (f *getFlags) open(g *globals) (backend, error) {
+func (f *getFlags) open(g *globals, cmd *cobra.Command) (backend, error) {
 	if err := checkFormat(f.format, listFormats()); err != nil {
 		return nil, err
 	}
 	if _, err := parseEngine(f.engine); err != nil {
 		return nil, err
 	}
-	var source *journal.Source
-	if f.directory != "" || f.root != "" || len(f.files) > 0 {
-		source = &journal.Source{Directory: f.directory, Root: f.root, Files: f.files}
+	if err := checkSourceFlags(cmd.Flags(), f.files); err != nil {
+		return nil, withHelpHint(err, cmd)
 	}
-	return g.openBackend(source, f.engine)
+	if f.directory != "" || f.root != "" || len(f.files) > 0 {
+		f.source = &journal.Source{Directory: f.directory, Root: f.root, Files: f.files}
+	}
+	return g.openBackend(f.source, f.engine)
 }

@@ -27,16 +27,20 @@ func newGetBootsCommand(g *globals) *cobra.Command {
 		Short:   "List the boots that the journal holds",
 		Args:    requireNoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b, err := f.open(g)
+			b, err := f.open(g, cmd)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
 			boots, err := b.Boots(cmd.Context())
 			if err != nil {
+				return advise(err, f.source)
+			}
+			if err := printBoots(g, f, boots); err != nil {
 				return err
 			}
-			return printBoots(g, f, boots)
+			g.tellSource(cmd.Context(), b, f.source)
+			return nil
 		},
 	}
 	f.define(cmd)

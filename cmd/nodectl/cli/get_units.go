@@ -4,6 +4,9 @@
 package cli
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,21 +36,43 @@ func newGetUnitsCommand(g *globals) *cobra.Command {
 				}
 				patterns = append(patterns, pattern)
 			}
-			b, err := f.open(g)
+			b, err := f.open(g, cmd)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
 			names, err := b.Units(cmd.Context(), patterns, user)
 			if err != nil {
+				return advise(err, f.source)
+			}
+			if err := printUnits(g, f.format, names); err != nil {
 				return err
 			}
-			return printUnits(g, f.format, names)
+			g.tellSource(cmd.Context(), b, f.source)
+			return g.tellUnmatched(cmd.Context(), b, patterns, user, names)
 		},
 	}
 	f.define(cmd)
 	cmd.Flags().BoolVar(&user, "user", false, "list units of user managers")
 	return cmd
+}
+
+// tellUnmatched says on stderr which patterns none of names matches, and what is near them.
+func (g *globals) tellUnmatched(ctx context.Context, b backend, patterns []string, user bool, names []string) error {
+	patterns = slices.DeleteFunc(patterns, func(p string) bool { return unknownUnit(p, names) == "" })
+	if len(patterns) == 0 {
+		return nil
+	}
+	known, err := b.Units(ctx, nil, user)
+	if err != nil {
+		return err
+	}
+	for _, p := range patterns {
+		if line := unknownUnit(p, known); line != "" {
+			fmt.Fprintln(g.Err, line)
+		}
+	}
+	return nil
 }
 
 func printUnits(g *globals, format string, names []string) error {

@@ -11,9 +11,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// separatedWord is a word that was written after an option whose value must be attached to it, and that cannot
+// be the value: by the rules of getopt_long(3) it is an argument.
+type separatedWord struct {
+	word string
+	// attached is the option with the word as its value.
+	attached string
+}
+
 // normalizeCommandLine rewrites the arguments of "nodectl journal" as journalctl reads its own, and leaves
 // those of other commands alone.
-func normalizeCommandLine(root *cobra.Command, args []string) []string {
+func normalizeCommandLine(root *cobra.Command, args []string) ([]string, []separatedWord) {
 	at := 0
 	completing := len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
 	if completing {
@@ -26,11 +34,11 @@ func normalizeCommandLine(root *cobra.Command, args []string) []string {
 		}
 	}
 	if at >= len(args) || args[at] != "journal" {
-		return args
+		return args, nil
 	}
 	journal, _, err := root.Find([]string{"journal"})
 	if err != nil {
-		return args
+		return args, nil
 	}
 	// Find the flags of the parents too.
 	journal.InheritedFlags()
@@ -43,15 +51,15 @@ func normalizeCommandLine(root *cobra.Command, args []string) []string {
 		}
 	}
 	out := append([]string{}, args[:at+1]...)
-	out = append(out, normalizeArgs(journal.Flags(), rest)...)
-	return append(out, last...)
+	normal, separated := normalizeArgs(journal.Flags(), rest)
+	return append(append(out, normal...), last...), separated
 }
 
 // normalizeArgs gives every option the form --name=value, by the rules of getopt_long(3) and
 // journalctl, which pflag does not share: long options may be abbreviated, -n5 and -b-1 are an
 // option with its optional value, and so are "-n 5" and "-b -1" when the word can be one. What it does not
 // understand it leaves for pflag to refuse. Normalizing twice gives the same.
-func normalizeArgs(flags *pflag.FlagSet, args []string) []string {
+func normalizeArgs(flags *pflag.FlagSet, args []string) ([]string, []separatedWord) {
 	n := normalizer{flags: flags, rest: args}
 	for len(n.rest) > 0 {
 		arg := n.rest[0]
@@ -59,7 +67,7 @@ func normalizeArgs(flags *pflag.FlagSet, args []string) []string {
 		switch {
 		case arg == "--":
 			n.out = append(append(n.out, arg), n.rest...)
-			return n.out
+			return n.out, n.separated
 		case strings.HasPrefix(arg, "--"):
 			n.long(arg)
 		case len(arg) > 1 && arg[0] == '-':
@@ -68,13 +76,14 @@ func normalizeArgs(flags *pflag.FlagSet, args []string) []string {
 			n.out = append(n.out, arg)
 		}
 	}
-	return n.out
+	return n.out, n.separated
 }
 
 type normalizer struct {
-	flags *pflag.FlagSet
-	rest  []string
-	out   []string
+	flags     *pflag.FlagSet
+	rest      []string
+	out       []string
+	separated []separatedWord
 }
 
 func (n *normalizer) long(arg string) {
@@ -90,7 +99,7 @@ func (n *normalizer) long(arg string) {
 	case flag.NoOptDefVal == "", flag.Name == "invocation":
 		n.required(flag, "--"+flag.Name)
 	default:
-		n.optional(flag)
+		n.optional(flag, "--"+flag.Name+"=")
 	}
 }
 
@@ -110,13 +119,16 @@ func (n *normalizer) short(arg string) {
 		case flag.Name == "invocation":
 			// -I has no value: it is --invocation=0.
 			n.add(flag, flag.NoOptDefVal)
+			if rest == "" {
+				n.separate("--invocation=")
+			}
 			continue
 		case rest != "":
 			n.add(flag, attachedValue(flag, rest))
 		case flag.NoOptDefVal == "":
 			n.required(flag, "-"+flag.Shorthand)
 		default:
-			n.optional(flag)
+			n.optional(flag, "-"+flag.Shorthand)
 		}
 		return
 	}
@@ -150,12 +162,21 @@ func (n *normalizer) required(flag *pflag.Flag, written string) {
 	n.rest = n.rest[1:]
 }
 
-// optional takes the next word as the value if it can be one.
-func (n *normalizer) optional(flag *pflag.Flag) {
+// separate notes that the next word, if there is one, is none of the option.
+func (n *normalizer) separate(written string) {
+	if len(n.rest) > 0 && !strings.HasPrefix(n.rest[0], "-") {
+		n.separated = append(n.separated, separatedWord{word: n.rest[0], attached: written + n.rest[0]})
+	}
+}
+
+// optional takes the next word as the value if it can be one. written is the option as it was written, up to where
+// a value would be attached.
+func (n *normalizer) optional(flag *pflag.Flag, written string) {
 	var fits func(string) bool
 	switch flag.Name {
 	case "lines":
-		fits = func(word string) bool { _, _, err := parseLines(word); return err == nil }
+		// A negative number is no number of lines, but no other option either.
+		fits = func(word string) bool { _, _, err := parseLines(strings.TrimPrefix(word, "-")); return err == nil }
 	case "boot":
 		fits = func(word string) bool { _, err := parseBoot(word); return err == nil }
 	}
@@ -165,6 +186,7 @@ func (n *normalizer) optional(flag *pflag.Flag) {
 		return
 	}
 	n.add(flag, flag.NoOptDefVal)
+	n.separate(written)
 }
 
 // lookupAbbreviated returns the flag of that name, or the only one whose name begins so.

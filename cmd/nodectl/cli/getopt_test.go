@@ -56,8 +56,8 @@ func TestNormalizeArgs(t *testing.T) {
 		{"--case-sensitive x", "--case-sensitive=true x"},
 	}
 	for _, tt := range tests {
-		got := strings.Join(normalizeArgs(newTestFlags(), strings.Fields(tt.args)), " ")
-		if got != tt.want {
+		args, _ := normalizeArgs(newTestFlags(), strings.Fields(tt.args))
+		if got := strings.Join(args, " "); got != tt.want {
 			t.Errorf("normalizeArgs(%q) = %q, want %q", tt.args, got, tt.want)
 		}
 	}
@@ -65,6 +65,28 @@ func TestNormalizeArgs(t *testing.T) {
 
 // FuzzNormalizeArgs checks that normalizing twice is the same as once, and that pflag does not panic
 // on what comes out.
+func TestSeparatedWords(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args string
+		want []separatedWord
+	}{
+		{"-b zzz", []separatedWord{{"zzz", "-bzzz"}}},
+		{"--boot zzz", []separatedWord{{"zzz", "--boot=zzz"}}},
+		{"-n abc", []separatedWord{{"abc", "-nabc"}}},
+		{"-I zzz", []separatedWord{{"zzz", "--invocation=zzz"}}},
+		{"-b -1 zzz -n 5 -f", nil},
+		{"-n -5", nil},
+		{"-b", nil},
+	}
+	for _, tt := range tests {
+		_, got := normalizeArgs(newTestFlags(), strings.Fields(tt.args))
+		if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(separatedWord{})); diff != "" {
+			t.Errorf("normalizeArgs(%q) (-want +got):\n%s", tt.args, diff)
+		}
+	}
+}
+
 func FuzzNormalizeArgs(f *testing.F) {
 	for _, seed := range []string{"-n 5 -b -1", "-fu x", "--lin=3 -- -b", "-I --invocation", "-b -", "- -- -", "-n -n -n", "-xeb-1"} {
 		f.Add(seed)
@@ -73,8 +95,9 @@ func FuzzNormalizeArgs(f *testing.F) {
 		args := strings.Split(line, " ")
 		flags := newTestFlags()
 		flags.SetOutput(io.Discard)
-		once := normalizeArgs(flags, args)
-		if diff := cmp.Diff(once, normalizeArgs(flags, once)); diff != "" {
+		once, _ := normalizeArgs(flags, args)
+		twice, _ := normalizeArgs(flags, once)
+		if diff := cmp.Diff(once, twice); diff != "" {
 			t.Errorf("normalizeArgs(%q) twice (-once +twice):\n%s", args, diff)
 		}
 		_ = flags.Parse(once)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/noded/noded/journal"
 )
@@ -20,8 +21,11 @@ func hintOf(err error) string {
 	return ""
 }
 
-// advise adds the next step to errors that come from the journal itself.
-func (c *journalCommand) advise(err error) error {
+// pathHint is the next step when there is nothing at a path.
+const pathHint = "check the path; it holds *.journal files, or directories named by machine id that do"
+
+// advise adds the next step to errors that come from the journal itself. source is that of the command.
+func advise(err error, source *journal.Source) error {
 	if hintOf(err) != "" {
 		return err
 	}
@@ -30,30 +34,49 @@ func (c *journalCommand) advise(err error) error {
 		return &hintError{err: err, hint: "nodectl journal --list-boots"}
 	case errors.Is(err, journal.ErrBadCursor):
 		return &hintError{err: err, hint: "a cursor that --show-cursor printed"}
-	case c.source != nil && errors.Is(err, fs.ErrPermission):
+	case source != nil && errors.Is(err, fs.ErrPermission):
 		return &hintError{err: err, hint: "sudo, or without --directory, --file and --root to ask noded"}
-	case c.source != nil && errors.Is(err, fs.ErrNotExist):
-		return &hintError{err: err, hint: "check the path; it holds *.journal files, or directories named by machine id that do"}
+	case source != nil && errors.Is(err, fs.ErrNotExist):
+		return &hintError{err: err, hint: pathHint}
+	case source != nil && isRegular(source.Directory):
+		return &hintError{err: err, hint: "-i " + source.Directory}
 	case errors.Is(err, journal.ErrUnsupported):
 		return &hintError{err: err, hint: "apt install libsystemd0, or ask noded without --directory, --file and --root"}
 	}
 	return err
 }
 
+// isRegular reports whether there is a regular file at path.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // gapLine is the line that says what is missing.
 func gapLine(g journal.Gap) string {
-	count := "entries"
-	switch {
-	case g.Count == 1 && g.Exact:
-		count = "1 entry"
-	case g.Count > 0 && g.Exact:
-		count = fmt.Sprintf("%d entries", g.Count)
-	case g.Count > 0:
-		count = fmt.Sprintf("up to %d entries", g.Count)
+	if g.Reason == journal.GapCursorLost {
+		missing := ""
+		if g.Count > 0 {
+			missing = ", " + countOf(g) + " not shown"
+		}
+		return "-- Gap: the cursor's entry is gone" + missing + "; reading goes on at the nearest --"
 	}
 	of := ""
 	if g.Source != "" {
 		of = " of " + visible(g.Source)
 	}
-	return fmt.Sprintf("-- Gap: %s%s not shown: %s --", count, of, g.Reason)
+	return fmt.Sprintf("-- Gap: %s%s not shown: %s --", countOf(g), of, g.Reason)
+}
+
+// countOf says how many entries are missing.
+func countOf(g journal.Gap) string {
+	switch {
+	case g.Count == 1 && g.Exact:
+		return "1 entry"
+	case g.Count > 0 && g.Exact:
+		return fmt.Sprintf("%d entries", g.Count)
+	case g.Count > 0:
+		return fmt.Sprintf("up to %d entries", g.Count)
+	}
+	return "entries"
 }

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -40,17 +41,19 @@ between groups that are alternatives.
 Entries come from noded. With --directory, --file, --root, --merge, --namespace, --system or --user the journal
 files are read instead, with no daemon.
 
-` + exitCodesHelp,
+` + exitCodesHead + exitCodesTail,
 		Example: `  nodectl journal kubelet --since 1h
   nodectl journal -u containerd -p warning -f
   nodectl journal -b -1 -k
   nodectl journal kubelet --level error --exclude 'context canceled' -o json
   nodectl journal -D /mnt/var/log/journal --list-boots`,
+		SuggestFor: []string{"log", "logs", "journalctl"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runJournal(cmd.Context(), g, f, cmd, args)
 		},
 	}
 	f.define(cmd.Flags())
+	addVersionFlag(cmd, g)
 	completeJournalFlags(cmd, output.Modes(), syslogname.PriorityNames(), syslogname.FacilityNames())
 	completeFromBackend(g, f, cmd)
 	return cmd
@@ -88,9 +91,22 @@ func runJournal(ctx context.Context, g *globals, f *journalFlags, cmd *cobra.Com
 	}
 	defer c.backend.Close()
 	if err := c.run(ctx); err != nil {
-		return c.advise(err)
+		return c.explain(ctx, err)
+	}
+	if c.action != actionShow && !c.quiet {
+		c.tellSource(ctx, c.backend, c.source)
 	}
 	return nil
+}
+
+// explain adds the next step to an error. That a boot is not there is better said where there is no file at all.
+func (c *journalCommand) explain(ctx context.Context, err error) error {
+	if errors.Is(err, journal.ErrNoBoot) && !c.quiet {
+		if usage, uerr := c.backend.Usage(ctx); uerr == nil && c.tellNoFiles(usage, c.source) {
+			return &silentError{code: ExitNotFound}
+		}
+	}
+	return advise(err, c.source)
 }
 
 // run does what the plan says with the backend.

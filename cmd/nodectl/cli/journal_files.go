@@ -8,28 +8,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/journalfile"
 )
 
-// localFiles returns the paths of the journal files of the source, sorted, and reports those that cannot be
-// opened as gaps.
+// localFiles returns the paths of the journal files of the source, sorted, and those that cannot be opened. That
+// there is none it says on stderr.
 func (c *journalCommand) localFiles(ctx context.Context) (paths []string, problems []journal.FileProblem, err error) {
-	local, err := c.openFiles(*c.plan.source, c.engine)
+	engine, err := parseEngine(c.engine)
 	if err != nil {
 		return nil, nil, err
 	}
-	usage, err := local.Usage(ctx)
+	r, err := engine.Open(ctx, *c.plan.source)
 	if err != nil {
-		return nil, nil, c.advise(err)
+		return nil, nil, advise(fmt.Errorf("open journal: %w", err), c.source)
 	}
-	for _, f := range usage.Files {
+	defer r.Close()
+	files, err := r.Files()
+	if err != nil {
+		return nil, nil, advise(fmt.Errorf("list journal files: %w", err), c.source)
+	}
+	problems = r.Problems()
+	if !c.quiet {
+		c.tellNoFiles(journal.Usage{Files: files, Problems: problems}, c.source)
+	}
+	for _, f := range files {
 		paths = append(paths, f.Path)
 	}
 	slices.Sort(paths)
-	return paths, usage.Problems, nil
+	return paths, problems, nil
 }
 
 // printHeaders prints the header of each file, as journalctl --header.
@@ -39,20 +49,26 @@ func (c *journalCommand) printHeaders(ctx context.Context) error {
 		return err
 	}
 	w := bufio.NewWriter(c.out)
-	for i, path := range paths {
-		if i > 0 {
+	printed := 0
+	for _, path := range paths {
+		if printed > 0 {
 			_ = w.WriteByte('\n')
 		}
 		if err := journalfile.WriteHeader(w, path); err != nil {
 			problems = append(problems, journal.FileProblem{Path: path, Reason: journalfile.GapReason(err), Err: err})
+			continue
 		}
+		printed++
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if printed == 0 && len(problems) > 0 {
+		return advise(fmt.Errorf("read header of %s: %w", problems[0].Path, problemCause(problems[0])), c.source)
+	}
 	for _, p := range problems {
 		if !c.quiet {
-			fmt.Fprintf(c.Err, "cannot read %s: %v\n", visible(p.Path), p.Err)
+			fmt.Fprintf(c.Err, "cannot read %s: %s\n", visible(p.Path), visible(problemText(p)))
 		}
 	}
 	return nil
@@ -63,6 +79,9 @@ func (c *journalCommand) verifyFiles(ctx context.Context) error {
 	paths, problems, err := c.localFiles(ctx)
 	if err != nil {
 		return err
+	}
+	if len(paths)+len(problems) == 0 {
+		return &silentError{code: ExitNotFound}
 	}
 	for _, path := range paths {
 		if err := ctx.Err(); err != nil {
@@ -76,11 +95,33 @@ func (c *journalCommand) verifyFiles(ctx context.Context) error {
 			fmt.Fprintf(c.Err, "PASS: %s\n", visible(path))
 		}
 	}
+	damaged, denied := 0, 0
 	for _, p := range problems {
-		fmt.Fprintf(c.Err, "FAIL: %s (%s)\n", visible(p.Path), visible(p.Err.Error()))
+		if errors.Is(problemCause(p), fs.ErrPermission) {
+			denied++
+			fmt.Fprintf(c.Err, "SKIP: %s (permission denied)\n", visible(p.Path))
+			continue
+		}
+		damaged++
+		fmt.Fprintf(c.Err, "FAIL: %s (%s)\n", visible(p.Path), visible(problemText(p)))
 	}
-	if len(problems) > 0 {
+	switch {
+	case damaged > 0:
 		return &hintError{err: errors.New("journal files are damaged"), hint: "nodectl journal without --verify: what can be read is shown, and gaps are told"}
+	case denied > 0:
+		return &hintError{err: fmt.Errorf("journal files were not checked: %w", fs.ErrPermission), hint: "sudo"}
 	}
 	return nil
+}
+
+// problemCause returns the error of a file that cannot be read.
+func problemCause(p journal.FileProblem) error {
+	switch {
+	case p.Reason == journal.GapDenied:
+		return fs.ErrPermission
+	case p.Err != nil:
+		return p.Err
+	default:
+		return errors.New(p.Reason.String())
+	}
 }

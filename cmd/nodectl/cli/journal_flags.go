@@ -39,7 +39,7 @@ type journalFlags struct {
 	lines                      string
 	reverse, showCursor, utc   bool
 	catalog, noHostname        bool
-	full, noFull, all          bool
+	noFull, all                bool
 	follow, noTail, truncate   bool
 	quiet, raw                 bool
 	noPager, pagerEnd          bool
@@ -68,7 +68,7 @@ func (f *journalFlags) defineSources(flags *pflag.FlagSet) {
 	flags.StringVar(&f.namespace, "namespace", "", "read the journal namespace `NAME` (+NAME: and the default one; *: all)")
 	flags.BoolVar(&f.system, "system", false, "read the journal of the system")
 	flags.BoolVar(&f.user, "user", false, "read the journal of the calling user")
-	flags.StringVar(&f.engine, "engine", "auto", "read files with this `ENGINE`: auto, native or libsystemd")
+	flags.StringVar(&f.engine, "engine", "auto", engineHelp)
 }
 
 func (f *journalFlags) defineFilters(flags *pflag.FlagSet) {
@@ -108,8 +108,8 @@ func (f *journalFlags) defineOutput(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.utc, "utc", false, "print times in UTC")
 	flags.BoolVarP(&f.catalog, "catalog", "x", false, "add explanations from the message catalog")
 	flags.BoolVarP(&f.noHostname, "no-hostname", "W", false, "leave out the host name")
-	flags.BoolVarP(&f.full, "full", "l", false, "show fields in full (the default)")
-	flags.BoolVar(&f.noFull, "no-full", false, "cut long fields")
+	addSwitch(flags, &pflag.Flag{Name: "full", Shorthand: "l", Usage: "show fields in full (the default)"}, &f.noFull, false)
+	addSwitch(flags, &pflag.Flag{Name: "no-full", Usage: "cut long fields"}, &f.noFull, true)
 	flags.BoolVarP(&f.all, "all", "a", false, "show all fields, long and unprintable ones too")
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with new entries; begins with the last 10 of this boot")
 	flags.BoolVar(&f.noTail, "no-tail", false, "show all entries, also with --follow")
@@ -127,8 +127,8 @@ func (f *journalFlags) defineActions(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.listInvocations, "list-invocations", false, "list the runs of a unit")
 	flags.BoolVar(&f.listNamespaces, "list-namespaces", false, "list the journal namespaces of this machine")
 	flags.BoolVar(&f.diskUsage, "disk-usage", false, "show the disk space that the journal uses")
-	flags.BoolVar(&f.header, "header", false, "show the headers of the journal files")
-	flags.BoolVar(&f.verify, "verify", false, "check the journal files for damage")
+	flags.BoolVar(&f.header, "header", false, "show the headers of the journal files of this host")
+	flags.BoolVar(&f.verify, "verify", false, "check the journal files of this host for damage")
 }
 
 // action is what nodectl journal is to do.
@@ -178,6 +178,9 @@ func parseLines(s string) (lines int64, fromHead bool, err error) {
 	}
 	number, fromHead := strings.CutPrefix(s, "+")
 	n, err := strconv.ParseUint(number, 10, 31)
+	if _, nerr := strconv.ParseUint(strings.TrimPrefix(s, "-"), 10, 31); err != nil && nerr == nil {
+		return 0, false, &journal.QueryError{Field: "lines", Value: s, Reason: "must not be negative; -n" + s[1:] + " shows the last " + s[1:]}
+	}
 	if err != nil {
 		return 0, false, &journal.QueryError{Field: "lines", Value: s, Reason: "want a number, +NUMBER or all"}
 	}
@@ -226,7 +229,7 @@ func completeJournalFlags(cmd *cobra.Command, modes, priorities, facilities []st
 	complete(cmd, "priority", priorities...)
 	complete(cmd, "facility", append(facilities, "help")...)
 	complete(cmd, "level", levelNames()...)
-	complete(cmd, "engine", "auto", "native", "libsystemd")
+	complete(cmd, "engine", engines()...)
 	complete(cmd, "case-sensitive", "true", "false")
 	complete(cmd, "since", "today", "yesterday", "1h", "10m")
 	complete(cmd, "until", "today", "yesterday", "now")

@@ -63,8 +63,8 @@ func (f *journalFlags) makePlan(flags *pflag.FlagSet, args []string, now time.Ti
 	if p.mode, err = output.ParseMode(f.output); err != nil {
 		keep(err)
 	}
-	p.source, err = f.fileSource(act)
-	keep(err)
+	keep(checkSourceFlags(flags, f.files))
+	p.source = f.fileSource(flags, act)
 	keep(f.exclusive(flags, act))
 	keep(f.window(&p.query, flags, now))
 	keep(f.lineCount(&p.query, flags))
@@ -77,25 +77,25 @@ func (f *journalFlags) makePlan(flags *pflag.FlagSet, args []string, now time.Ti
 }
 
 // fileSource returns the files that the options name, or nil for noded.
-func (f *journalFlags) fileSource(act action) (*journal.Source, error) {
-	given := 0
-	for _, is := range []bool{f.directory != "", len(f.files) > 0, f.root != ""} {
-		if is {
-			given++
-		}
-	}
-	if given > 1 {
-		return nil, &usageError{err: errors.New("--directory, --file and --root exclude each other: choose one source")}
-	}
-	local := given > 0 || f.merge || f.system || f.user || f.namespace != "" ||
-		act == actionHeader || act == actionVerify || act == actionListNamespaces
+func (f *journalFlags) fileSource(flags *pflag.FlagSet, act action) *journal.Source {
+	local := namesFiles(flags) || f.merge || f.system || f.user || flags.Changed("namespace") || readsHost(act)
 	if !local {
-		return nil, nil
+		return nil
 	}
 	return &journal.Source{
 		Directory: f.directory, Files: f.files, Root: f.root, Namespace: f.namespace,
 		System: f.system, User: f.user, AllMachines: f.merge,
-	}, nil
+	}
+}
+
+// namesFiles reports whether options name the files to read.
+func namesFiles(flags *pflag.FlagSet) bool {
+	return flags.Changed("directory") || flags.Changed("file") || flags.Changed("root")
+}
+
+// readsHost reports whether an action is about files, which noded does not hand out.
+func readsHost(act action) bool {
+	return act == actionHeader || act == actionVerify || act == actionListNamespaces
 }
 
 // exclusive refuses options that contradict each other; those of the query itself are left to
@@ -114,8 +114,8 @@ func (f *journalFlags) exclusive(flags *pflag.FlagSet, act action) error {
 		return &usageError{err: errors.New("--follow and --reverse exclude each other: new entries come last")}
 	case f.merge && (flags.Changed("boot") || f.thisBoot || f.dmesg || act == actionListBoots):
 		return &usageError{err: errors.New("--boot, --dmesg and --list-boots cannot be used with --merge: each machine has boots of its own")}
-	case f.full && f.noFull:
-		return &usageError{err: errors.New("--full and --no-full exclude each other")}
+	case readsHost(act) && flags.Changed("address") && !namesFiles(flags):
+		return &usageError{err: fmt.Errorf("%s reads files of this host; it cannot be used with --address", act), hint: "nodectl journal " + string(act) + " on the host of noded"}
 	}
 	return nil
 }
@@ -136,6 +136,17 @@ func (f *journalFlags) window(q *journal.Query, flags *pflag.FlagSet, now time.T
 		return &u
 	}
 	q.Since, q.Until = point("since", f.since), point("until", f.until)
+	if q.Since != nil && q.Until != nil && *q.Since > *q.Until {
+		errs = append(errs, &usageError{
+			err:  fmt.Errorf("--since %s is after --until %s", stamp(*q.Since, f.utc), stamp(*q.Until, f.utc)),
+			hint: "--since with the earlier time",
+		})
+	}
+	for name, value := range map[string]string{"cursor": f.cursor, "after-cursor": f.afterCursor, "cursor-file": f.cursorFile} {
+		if flags.Changed(name) && value == "" {
+			errs = append(errs, &usageError{err: fmt.Errorf("--%s is empty", name), hint: "a cursor that --show-cursor printed"})
+		}
+	}
 	switch {
 	case f.cursor != "":
 		q.Cursor = journal.Cursor(f.cursor)
@@ -172,6 +183,9 @@ func (f *journalFlags) lineCount(q *journal.Query, flags *pflag.FlagSet) (err er
 	}
 	if f.noTail {
 		q.Lines, q.FromHead = journal.LinesAll, false
+	}
+	if q.FromHead && (f.follow || f.reverse) {
+		return &usageError{err: fmt.Errorf("--lines=%s cannot be used with --follow or --reverse", f.lines), hint: "--lines=" + strings.TrimPrefix(f.lines, "+")}
 	}
 	return err
 }

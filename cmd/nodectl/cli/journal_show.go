@@ -36,7 +36,7 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 		return err
 	}
 	s := c.newShow(pager)
-	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed}
+	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed, OnBreak: s.broken}
 	req.Query.Fields = s.options.Fields()
 	if err = c.backend.Read(ctx, req, s); err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
@@ -50,14 +50,23 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.shown == 0 && !c.quiet {
-		c.suggestUnits(ctx)
+	if s.shown == 0 && !c.quiet && c.query.Lines != 0 {
+		c.explainNothing(ctx)
 	}
 	if s.shown == 0 && c.query.Filter.Grep != "" && c.query.Lines != 0 {
 		// As grep does, so that scripts can ask.
 		return &silentError{code: ExitFailure}
 	}
 	return nil
+}
+
+// explainNothing says on stderr why there may be no entries: no files, or units that never logged.
+func (c *journalCommand) explainNothing(ctx context.Context) {
+	usage, err := c.backend.Usage(ctx)
+	if err == nil && c.tellNoFiles(usage, c.source) {
+		return
+	}
+	c.suggestUnits(ctx)
 }
 
 // shower prints what a read delivers. It is the client.Handler of one read.
@@ -200,6 +209,15 @@ func (s *shower) Progress(p journal.Progress) error {
 func (s *shower) resumed(r client.Resume) {
 	if !s.command.quiet {
 		fmt.Fprintf(s.command.Err, "-- Resumed after %v without noded: %v --\n", r.Away.Round(time.Millisecond), visible(r.Cause.Error()))
+	}
+}
+
+// broken tells that noded is away for long.
+func (s *shower) broken(b client.Break) {
+	if !s.command.quiet {
+		// What came before is to be seen before it.
+		_ = s.buffer.Flush()
+		fmt.Fprintf(s.command.Err, "-- noded went away; waiting up to %v --\n", b.Wait)
 	}
 }
 

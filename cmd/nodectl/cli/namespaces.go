@@ -34,7 +34,7 @@ func (c *journalCommand) listNamespaces() error {
 			continue
 		}
 		if err != nil {
-			return c.advise(fmt.Errorf("list namespaces: %w", err))
+			return advise(fmt.Errorf("list namespaces: %w", err), c.source)
 		}
 		for _, entry := range entries {
 			machine, name, ok := strings.Cut(entry.Name(), ".")
@@ -43,13 +43,19 @@ func (c *journalCommand) listNamespaces() error {
 			}
 		}
 	}
+	if len(names) == 0 {
+		if !c.quiet {
+			fmt.Fprintln(c.Err, "No journal namespaces were found.")
+		}
+		return nil
+	}
 	slices.Sort(names)
 	rows := make([][]string, len(names))
 	for i, name := range names {
 		rows[i] = []string{visible(name)}
 	}
 	header := []string{"NAMESPACE"}
-	if c.quiet || len(rows) == 0 {
+	if c.quiet {
 		header = nil
 	}
 	return writeTable(c.out, tableStyle{separator: " "}, header, rows)

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -45,9 +46,11 @@ func (c *journalCommand) startPager() (*pagerOutput, error) {
 	if !ok || c.noPager || c.follow || !isTerminal(stdout) || c.Getenv("TERM") == "dumb" {
 		return plain, nil
 	}
-	for _, words := range c.pagers() {
+	pagers, chosen := c.pagers()
+	for _, words := range pagers {
 		path, err := exec.LookPath(words[0])
 		if err != nil {
+			c.tellNoPager(words[0], chosen)
 			continue
 		}
 		command := exec.Command(path, words[1:]...)
@@ -66,19 +69,26 @@ func (c *journalCommand) startPager() (*pagerOutput, error) {
 	return plain, nil
 }
 
-// pagers returns the command lines to try. None means that the user wants no pager.
-func (c *journalCommand) pagers() [][]string {
+// tellNoPager says on stderr that the pager that the user chose is not there.
+func (c *journalCommand) tellNoPager(name string, chosen bool) {
+	if chosen && !c.quiet {
+		fmt.Fprintf(c.Err, "no pager %s; going on without one\n", visible(name))
+	}
+}
+
+// pagers returns the command lines to try, and whether the user chose them. None means that the user wants no pager.
+func (c *journalCommand) pagers() (lines [][]string, chosen bool) {
 	for _, name := range []string{"SYSTEMD_PAGER", "PAGER"} {
 		if _, set := os.LookupEnv(name); !set && c.Getenv(name) == "" {
 			continue
 		}
 		words := strings.Fields(c.Getenv(name))
 		if len(words) == 0 || words[0] == "cat" && len(words) == 1 {
-			return nil
+			return nil, true
 		}
-		return [][]string{words}
+		return [][]string{words}, true
 	}
-	return [][]string{{"less"}, {"more"}}
+	return [][]string{{"less"}, {"more"}}, false
 }
 
 // pagerEnvironment is ours with the options of less.

@@ -28,7 +28,7 @@ func checkFormat(format string, formats []string) error {
 			return nil
 		}
 	}
-	return &usageError{err: fmt.Errorf("--output %q: want one of %s", format, joinWords(formats))}
+	return &usageError{err: fmt.Errorf("--output %q: want one of %s", format, joinWords(formats)), hint: "--output " + formats[0]}
 }
 
 func joinWords(words []string) string {

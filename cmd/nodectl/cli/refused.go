@@ -26,6 +26,7 @@ func refusedOptions() []refusedOption {
 		{name: "vacuum-time", hasValue: true, reason: readsOnly},
 		{name: "rotate", reason: readsOnly},
 		{name: "sync", reason: readsOnly},
+		{name: "synchronize-on-exit", hasValue: true, reason: readsOnly},
 		{name: "flush", reason: readsOnly},
 		{name: "relinquish-var", reason: readsOnly},
 		{name: "smart-relinquish-var", reason: readsOnly},

@@ -4,11 +4,13 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/noded/noded/client"
 )
@@ -19,18 +21,21 @@ type globals struct {
 	address string
 	timeout time.Duration
 	color   string
+	// separated are the words that came after an option whose value must be attached.
+	separated []separatedWord
 }
 
 // NewCommand returns the command tree.
-func NewCommand(s Streams) *cobra.Command {
-	g := &globals{Streams: s}
+func NewCommand(s Streams) *cobra.Command { return newCommand(&globals{Streams: s}) }
+
+func newCommand(g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nodectl",
 		Short: "Read the journal of a node",
 		Long: `nodectl reads the systemd journal of a node: from noded over its socket, or from
 journal files with no daemon.
 
-` + exitCodesHelp,
+` + exitCodesHead + exitCodePartial + exitCodesTail,
 		Example: `  nodectl journal kubelet --since 1h
   nodectl journal -u 'ssh*' -p err -f
   nodectl journal -D /mnt/var/log/journal --list-boots
@@ -42,24 +47,32 @@ journal files with no daemon.
 		SilenceUsage:               true,
 		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.SetIn(s.In)
-	root.SetOut(s.Out)
-	root.SetErr(s.Err)
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help", Args: cobra.NoArgs})
+	root.SetIn(g.In)
+	root.SetOut(g.Out)
+	root.SetErr(g.Err)
+	root.SetHelpCommand(newHelpCommand())
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&g.address, "address", "", "`ADDRESS` of noded (NODECTL_ADDRESS; default "+client.DefaultAddress+")")
 	flags.DurationVar(&g.timeout, "timeout", client.DefaultTimeout, "give up after this `TIME` without contact to noded")
 	flags.StringVar(&g.color, "color", "auto", "use colours: auto, always or never (`WHEN`)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{err: err, hint: cmd.CommandPath() + " --help"}
-	})
+	addVersionFlag(root, g)
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.validate() }
 	root.AddCommand(newJournalCommand(g), newGetCommand(g), newStatusCommand(g), newCompletionCommand(g), newVersionCommand(g))
 	complete(root, "color", "auto", "always", "never")
 	complete(root, "address")
 	complete(root, "timeout")
 	return root
+}
+
+// flagError makes a mistake in the options of a command a usage error.
+func flagError(cmd *cobra.Command, err error) error {
+	var value *pflag.InvalidValueError
+	if errors.As(err, &value) && value.GetFlag() != nil && value.GetFlag().Name == "timeout" {
+		return &usageError{err: fmt.Errorf("--timeout %q: want a time such as 30s or 2m", value.GetValue()), hint: "--timeout 30s"}
+	}
+	return &usageError{err: err, hint: cmd.CommandPath() + " --help"}
 }
 
 // unknownCommand refuses what is not a command, with the names that are near.
@@ -78,10 +91,10 @@ func (g *globals) validate() error {
 	switch g.color {
 	case "auto", "always", "never":
 	default:
-		return &usageError{err: fmt.Errorf("--color %q: want auto, always or never", g.color)}
+		return &usageError{err: fmt.Errorf("--color %q: want auto, always or never", g.color), hint: "--color auto"}
 	}
 	if g.timeout < 0 {
-		return &usageError{err: fmt.Errorf("--timeout %v: must not be negative", g.timeout)}
+		return &usageError{err: fmt.Errorf("--timeout %v: must not be negative", g.timeout), hint: "--timeout 30s"}
 	}
 	return nil
 }

@@ -31,8 +31,10 @@ type Streams struct {
 func Run(ctx context.Context, args []string, s Streams) int {
 	ctx, stop := withSignals(ctx)
 	defer stop()
-	root := NewCommand(s)
-	root.SetArgs(normalizeCommandLine(root, args))
+	g := &globals{Streams: s}
+	root := newCommand(g)
+	args, g.separated = normalizeCommandLine(root, args)
+	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 		err = cause

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/noded/noded/journal/glob"
+	"github.com/noded/noded/journal/unitname"
 )
 
 // maxSuggestions is how many near names a hint lists.
@@ -31,10 +32,20 @@ func (c *journalCommand) suggestUnits(ctx context.Context) {
 		}
 		for _, unit := range kind.asked {
 			if line := unknownUnit(unit, known); line != "" {
-				fmt.Fprintln(c.Err, line)
+				fmt.Fprintln(c.Err, line+c.meantAsValue(unit))
 			}
 		}
 	}
+}
+
+// meantAsValue returns the hint for a unit whose name was perhaps meant as the value of the option before it.
+func (c *journalCommand) meantAsValue(unit string) string {
+	for _, s := range c.separated {
+		if name, err := unitname.Mangle(s.word, true); err == nil && name == unit {
+			return "; did you mean " + visible(s.attached) + "?"
+		}
+	}
+	return ""
 }
 
 // unknownUnit returns the hint for a unit; empty if it is known.

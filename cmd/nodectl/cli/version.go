@@ -18,10 +18,14 @@ func newVersionCommand(g *globals) *cobra.Command {
 		Long:  "Print the version of nodectl. That of noded is in \"nodectl status\".",
 		Args:  requireNoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(g.Out, "nodectl %s (%s, %s/%s)\n", g.version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return printLines(g.Out, []string{g.versionLine()})
 		},
 	}
+}
+
+// versionLine is the version of the program and of what built it.
+func (g *globals) versionLine() string {
+	return fmt.Sprintf("nodectl %s (%s, %s/%s)", g.version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // version returns the version that the linker or the go command put into the program.
