@@ -101,10 +101,8 @@ func runJournal(ctx context.Context, g *globals, f *journalFlags, cmd *cobra.Com
 
 // explain adds the next step to an error. That a boot is not there is better said where there is no file at all.
 func (c *journalCommand) explain(ctx context.Context, err error) error {
-	if errors.Is(err, journal.ErrNoBoot) && !c.quiet {
-		if usage, uerr := c.backend.Usage(ctx); uerr == nil && c.tellNoFiles(usage, c.source) {
-			return &silentError{code: ExitNotFound}
-		}
+	if errors.Is(err, journal.ErrNoBoot) && !c.quiet && c.explainNoFiles(ctx) {
+		return &silentError{code: ExitNotFound}
 	}
 	return advise(err, c.source)
 }

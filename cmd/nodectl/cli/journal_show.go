@@ -10,6 +10,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 		return err
 	}
 	s := c.newShow(pager)
+	s.nothing = sync.OnceFunc(func() { c.explainNoFiles(ctx) })
 	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed, OnBreak: s.broken}
 	req.Query.Fields = s.options.Fields()
 	if err = c.backend.Read(ctx, req, s); err != nil && isBrokenPipe(context.Cause(ctx)) {
@@ -62,11 +64,15 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 
 // explainNothing says on stderr why there may be no entries: no files, or units that never logged.
 func (c *journalCommand) explainNothing(ctx context.Context) {
-	usage, err := c.backend.Usage(ctx)
-	if err == nil && c.tellNoFiles(usage, c.source) {
-		return
+	if !c.explainNoFiles(ctx) {
+		c.suggestUnits(ctx)
 	}
-	c.suggestUnits(ctx)
+}
+
+// explainNoFiles says on stderr if there is no file, and reports whether that is so.
+func (c *journalCommand) explainNoFiles(ctx context.Context) bool {
+	usage, err := c.backend.Usage(ctx)
+	return err == nil && c.tellNoFiles(usage, c.source)
 }
 
 // shower prints what a read delivers. It is the client.Handler of one read.
@@ -86,7 +92,9 @@ type shower struct {
 	// live: the read waits for new entries, so each is written at once.
 	live        bool
 	cursorSaved time.Time
-	now         func() time.Time
+	// nothing is called when a follower begins to wait and has shown no entry.
+	nothing func()
+	now     func() time.Time
 }
 
 func (c *journalCommand) newShow(w io.Writer) *shower {
@@ -199,6 +207,9 @@ func (s *shower) Progress(p journal.Progress) error {
 		s.cursor = p.Cursor
 	}
 	s.live = s.command.follow && (s.live || p.CaughtUp)
+	if s.live && s.shown == 0 && !s.command.quiet {
+		s.nothing()
+	}
 	if err := s.buffer.Flush(); err != nil {
 		return err
 	}

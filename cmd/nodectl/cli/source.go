@@ -74,8 +74,10 @@ func noFilesHint(source *journal.Source) string {
 		return pathHint
 	case source.Namespace != "":
 		return "nodectl journal --list-namespaces"
-	default:
+	case source.System || source.User || source.AllMachines:
 		return "without --system, --user and --merge to ask noded"
+	default:
+		return "--directory DIR with the directory that holds the journal"
 	}
 }
 
