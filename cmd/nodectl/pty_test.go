@@ -71,7 +71,7 @@ func TestTerminal(t *testing.T) {
 		{name: "raw", args: []string{"--no-pager", "-a", "--raw", "--color=never"}, has: []string{"\x1b[31m alert"}},
 		{name: "pager", env: []string{"SYSTEMD_PAGER=sed s/^/paged:/"}, args: nil, has: []string{"paged:"}},
 		{name: "no pager for PAGER=cat", env: []string{"PAGER=cat"}, has: []string{"an error"}},
-		{name: "PAGER that is not there", env: []string{"PAGER=no-such-pager"}, has: []string{"an error"}},
+		{name: "PAGER that is not there", env: []string{"PAGER=no-such-pager"}, has: []string{"no pager no-such-pager; going on without one", "an error"}},
 		{name: "less", env: []string{"SYSTEMD_PAGER=less"}, keys: "q", has: []string{"an error"}, hasNo: []string{"\x07", "\x1b]52"}},
 	}
 	for _, tt := range tests {

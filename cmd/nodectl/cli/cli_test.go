@@ -193,6 +193,28 @@ func TestGapLine(t *testing.T) {
 	}
 }
 
+func TestProblemLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		problem journal.FileProblem
+		want    string
+	}{
+		{journal.FileProblem{Path: "/a", Reason: journal.GapDenied, Err: fs.ErrPermission}, "permission denied"},
+		{journal.FileProblem{Path: "/a", Reason: journal.GapCorrupt, Err: errors.New("bad hash")}, "corrupt"},
+		// From noded comes text.
+		{journal.FileProblem{Path: "/a", Err: errors.New("open /a: permission denied")}, "permission denied"},
+		{journal.FileProblem{Path: "/a", Err: errors.New(`journal file "/a": header: truncated`)}, "header: truncated"},
+		{journal.FileProblem{Path: "/a", Err: errors.New("\x1b")}, `\x1b`},
+		{journal.FileProblem{Path: "/a"}, "unknown"},
+	}
+	for _, tt := range tests {
+		want := "-- Gap: entries of /a not shown: " + tt.want + " --"
+		if got := problemLine(tt.problem); got != want {
+			t.Errorf("problemLine(%v) = %q, want %q", tt.problem, got, want)
+		}
+	}
+}
+
 func TestCursorFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cursor")

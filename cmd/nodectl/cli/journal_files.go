@@ -114,14 +114,10 @@ func (c *journalCommand) verifyFiles(ctx context.Context) error {
 	return nil
 }
 
-// problemCause returns the error of a file that cannot be read.
+// problemCause returns the error of a file that cannot be read, without its path.
 func problemCause(p journal.FileProblem) error {
-	switch {
-	case p.Reason == journal.GapDenied:
+	if p.Reason == journal.GapDenied || errors.Is(p.Err, fs.ErrPermission) {
 		return fs.ErrPermission
-	case p.Err != nil:
-		return p.Err
-	default:
-		return errors.New(p.Reason.String())
 	}
+	return errors.New(problemText(p))
 }

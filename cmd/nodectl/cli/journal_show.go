@@ -294,7 +294,8 @@ func (c *journalCommand) resolveInvocation(ctx context.Context) error {
 		}
 	}
 	if at < 0 || at >= len(runs) {
-		return &notFoundError{err: fmt.Errorf("no invocation %s of %s: the journal has %d", ref, unit, len(runs)), hint: "nodectl journal " + unit + " --list-invocations"}
+		hint := firstNonEmpty(visible(c.meantAsValue(unit)), "nodectl journal "+unit+" --list-invocations")
+		return &notFoundError{err: fmt.Errorf("no invocation %s of %s: the journal has %d", ref, unit, len(runs)), hint: hint}
 	}
 	c.query.Filter.Invocations = []journal.ID128{runs[at].ID}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -84,15 +85,17 @@ func noFilesHint(source *journal.Source) string {
 // problemLine is the line of a file that cannot be read, in the words of a gap.
 func problemLine(p journal.FileProblem) string {
 	if p.Reason == journal.GapUnknown && p.Err != nil {
-		return fmt.Sprintf("-- Gap: entries of %s not shown: %s --", visible(p.Path), visible(p.Err.Error()))
+		return fmt.Sprintf("-- Gap: entries of %s not shown: %s --", visible(p.Path), visible(problemText(p)))
 	}
 	return gapLine(journal.Gap{Source: p.Path, Reason: p.Reason})
 }
 
-// problemText says what is the matter with a file.
+// problemText says what is the matter with a file, without its path.
 func problemText(p journal.FileProblem) string {
 	if p.Err == nil || p.Reason == journal.GapDenied {
 		return p.Reason.String()
 	}
-	return cmp.Or(p.Err.Error(), p.Reason.String())
+	text := strings.TrimPrefix(p.Err.Error(), fmt.Sprintf("journal file %q: ", p.Path))
+	text = strings.TrimPrefix(text, "open "+p.Path+": ")
+	return cmp.Or(text, p.Reason.String())
 }

@@ -32,17 +32,20 @@ func (c *journalCommand) suggestUnits(ctx context.Context) {
 		}
 		for _, unit := range kind.asked {
 			if line := unknownUnit(unit, known); line != "" {
-				fmt.Fprintln(c.Err, line+c.meantAsValue(unit))
+				if option := c.meantAsValue(unit); option != "" {
+					line += "; did you mean " + visible(option) + "?"
+				}
+				fmt.Fprintln(c.Err, line)
 			}
 		}
 	}
 }
 
-// meantAsValue returns the hint for a unit whose name was perhaps meant as the value of the option before it.
+// meantAsValue returns the option that was perhaps meant where a unit was written after it; empty if none was.
 func (c *journalCommand) meantAsValue(unit string) string {
 	for _, s := range c.separated {
 		if name, err := unitname.Mangle(s.word, true); err == nil && name == unit {
-			return "; did you mean " + visible(s.attached) + "?"
+			return s.attached
 		}
 	}
 	return ""
