@@ -23,18 +23,21 @@ type kind struct {
 	sentinel error
 	reason   string
 	code     codes.Code
+	// hint is the next step for a person; may be empty.
+	hint string
 }
 
 // kinds lists the errors that keep their identity across the API, the more specific first.
 func kinds() []kind {
+	const look = "nodectl status shows what noded can read; journal.directory of noded.yaml(5) says where it looks"
 	return []kind{
-		{journal.ErrBadCursor, "BAD_CURSOR", codes.InvalidArgument},
-		{journal.ErrInvalidQuery, "INVALID_QUERY", codes.InvalidArgument},
-		{journal.ErrNoBoot, "NO_BOOT", codes.NotFound},
-		{journal.ErrNoField, "NO_FIELD", codes.NotFound},
-		{journal.ErrUnsupported, "UNSUPPORTED", codes.Unimplemented},
-		{fs.ErrNotExist, "NOT_EXIST", codes.NotFound},
-		{fs.ErrPermission, "PERMISSION", codes.FailedPrecondition},
+		{journal.ErrBadCursor, "BAD_CURSOR", codes.InvalidArgument, ""},
+		{journal.ErrInvalidQuery, "INVALID_QUERY", codes.InvalidArgument, ""},
+		{journal.ErrNoBoot, "NO_BOOT", codes.NotFound, ""},
+		{journal.ErrNoField, "NO_FIELD", codes.NotFound, ""},
+		{journal.ErrUnsupported, "UNSUPPORTED", codes.Unimplemented, ""},
+		{fs.ErrNotExist, "NOT_EXIST", codes.NotFound, look},
+		{fs.ErrPermission, "PERMISSION", codes.FailedPrecondition, look},
 	}
 }
 
@@ -57,11 +60,7 @@ func Status(err error) error {
 		if !errors.Is(err, k.sentinel) {
 			continue
 		}
-		hint := ""
-		if k.sentinel == fs.ErrNotExist || k.sentinel == fs.ErrPermission {
-			hint = "nodectl status shows what noded can read; journal.directory of noded.yaml(5) says where it looks"
-		}
-		return Refusal(k.code, k.reason, err.Error(), hint)
+		return Refusal(k.code, k.reason, err.Error(), k.hint)
 	}
 	return status.Error(codes.Internal, Text(err.Error()))
 }
