@@ -23,7 +23,8 @@ func didYouMean(name string, known []string) string {
 		} else {
 			d = min(d, 1+distance(last(name), last(k)))
 		}
-		if d <= max(1, len(last(name))/3) {
+		// Of a name of three letters one may be wrong, of longer ones two or a quarter.
+		if n := len(last(name)); d <= max(min(2, n/2), n/4) {
 			near = append(near, candidate{k, d})
 		}
 	}
