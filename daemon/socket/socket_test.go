@@ -80,14 +80,21 @@ func TestDirectoryIsMade(t *testing.T) {
 	}
 }
 
+// needRoot skips a test that gives a file away, except in CI, where that must be possible.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("needs root")
+	}
+	t.Skip("needs root, to give a file away")
+}
+
 func TestGroupOfSocket(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("needs root")
-		}
-		t.Skip("needs root, to give a file away")
-	}
+	needRoot(t)
 	path := filepath.Join(directory(t), "d", "s")
 	listen(t, Config{Path: path, Mode: 0o660, Group: "4242"})
 	for _, p := range []string{path, filepath.Dir(path)} {
@@ -188,12 +195,7 @@ func TestDirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 
 func TestDirectoryOfAnotherUserIsRefused(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("needs root")
-		}
-		t.Skip("needs root, to give a directory away")
-	}
+	needRoot(t)
 	for _, mode := range []fs.FileMode{0o755, 0o777 | fs.ModeSticky} {
 		d := directory(t)
 		if err := errors.Join(os.Chown(d, 65534, 65534), os.Chmod(d, mode)); err != nil {

@@ -511,6 +511,9 @@ func held(t *testing.T, dir string) []string {
 	t.Helper()
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
 		t.Skip("no /proc here")
 	}
 	var left []string
