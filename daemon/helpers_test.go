@@ -137,6 +137,11 @@ func (e fakeEntry) AppendFields(dst []journal.Field, mask journal.Mask) ([]journ
 	return dst, e.err
 }
 
+func (e fakeEntry) Split(dst []journal.Field, mask journal.Mask) (*journal.Run, []journal.Field, error) {
+	rest, err := e.AppendFields(dst, mask)
+	return nil, rest, err
+}
+
 func numbered(n int) fakeEntry {
 	return fakeEntry{
 		header: journal.Header{SeqnumID: journal.ID128{9}, Seqnum: uint64(n + 1), Realtime: journal.Usec(n + 1), BootID: journal.ID128{1}},

@@ -230,6 +230,11 @@ func (e memoryEntry) AppendFields(dst []Field, mask Mask) ([]Field, error) {
 	return dst, nil
 }
 
+func (e memoryEntry) Split(dst []Field, mask Mask) (*Run, []Field, error) {
+	rest, err := e.AppendFields(dst, mask)
+	return nil, rest, err
+}
+
 var testSequence = ID128{15: 1}
 
 // entry makes record n of the test sequence: second n of its time, in boot.

@@ -53,6 +53,11 @@ func (e *entry) AppendFields(dst []journal.Field, mask journal.Mask) ([]journal.
 	return dst, e.err
 }
 
+func (e *entry) Split(dst []journal.Field, mask journal.Mask) (*journal.Run, []journal.Field, error) {
+	rest, err := e.AppendFields(dst, mask)
+	return nil, rest, err
+}
+
 func (e *entry) leave() {
 	for _, f := range e.fields {
 		clear(f.Value)

@@ -120,6 +120,12 @@ func (e *entry) AppendFields(dst []journal.Field, mask journal.Mask) ([]journal.
 	return dst, nil
 }
 
+// Split implements journal.Entry. libsystemd does not tell what entries have in common.
+func (e *entry) Split(dst []journal.Field, mask journal.Mask) (*journal.Run, []journal.Field, error) {
+	rest, err := e.AppendFields(dst, mask)
+	return nil, rest, err
+}
+
 // load copies all fields of the entry.
 func (e *entry) load() error {
 	if e.loaded {
