@@ -43,6 +43,9 @@ type Usage struct {
 	SizeBytes uint64
 	Files     []File
 	Problems  []FileProblem
+	// Engine is the name of the engine that reads them; empty if it is not known. Of an engine that chooses another
+	// one it is the name of that: its readers have a method EngineName() string.
+	Engine string
 }
 
 // Units lists the units that have logged, sorted; with patterns only those that match one. user lists
@@ -112,7 +115,10 @@ func (l *Local) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, fmt.Errorf("list journal files: %w", err)
 	}
-	u := Usage{Files: files, Problems: r.Problems()}
+	u := Usage{Files: files, Problems: r.Problems(), Engine: l.Engine.Name()}
+	if chosen, ok := r.(interface{ EngineName() string }); ok {
+		u.Engine = chosen.EngineName()
+	}
 	for _, f := range files {
 		u.SizeBytes += f.SizeBytes
 	}
