@@ -13,13 +13,13 @@ import (
 // hash is the hash by which the file finds a payload, keyed with the file's id or not.
 func (h *Header) hash(payload []byte) uint64 {
 	if h.Incompatible&FlagKeyedHash != 0 {
-		return sipHash(h.FileID, payload)
+		return SipHash(h.FileID, payload)
 	}
-	return jenkinsHash(payload)
+	return JenkinsHash(payload)
 }
 
-// sipHash is SipHash-2-4 (Aumasson, Bernstein, 2012).
-func sipHash(key journal.ID128, p []byte) uint64 {
+// SipHash is SipHash-2-4 (Aumasson, Bernstein, 2012), the hash of files with FlagKeyedHash; their key is the file's id.
+func SipHash(key journal.ID128, p []byte) uint64 {
 	le := binary.LittleEndian
 	k0, k1 := le.Uint64(key[:8]), le.Uint64(key[8:])
 	v0, v1 := k0^0x736f6d6570736575, k1^0x646f72616e646f6d
@@ -59,9 +59,9 @@ func sipHash(key journal.ID128, p []byte) uint64 {
 	return v0 ^ v1 ^ v2 ^ v3
 }
 
-// jenkinsHash is hashlittle2 of lookup3 (Bob Jenkins, 2006, public domain), its first result in
-// the upper half.
-func jenkinsHash(p []byte) uint64 {
+// JenkinsHash is hashlittle2 of lookup3 (Bob Jenkins, 2006, public domain), its first result in
+// the upper half. It is the hash of older files, and what entries' xor hashes are made of in all files.
+func JenkinsHash(p []byte) uint64 {
 	le := binary.LittleEndian
 	a := 0xdeadbeef + uint32(len(p))
 	b, c := a, a

@@ -20,15 +20,15 @@ func TestHash(t *testing.T) {
 	for i := range message {
 		message[i] = byte(i)
 	}
-	if got, want := sipHash(key, message), uint64(0xa129ca6149be45e5); got != want {
-		t.Errorf("sipHash = %016x, want %016x", got, want)
+	if got, want := SipHash(key, message), uint64(0xa129ca6149be45e5); got != want {
+		t.Errorf("SipHash = %016x, want %016x", got, want)
 	}
 	for text, want := range map[string]uint64{
 		"":                               0xdeadbeefdeadbeef,
 		"Four score and seven years ago": 0x17770551ce7226e6,
 	} {
-		if got := jenkinsHash([]byte(text)); got != want {
-			t.Errorf("jenkinsHash(%q) = %016x, want %016x", text, got, want)
+		if got := JenkinsHash([]byte(text)); got != want {
+			t.Errorf("JenkinsHash(%q) = %016x, want %016x", text, got, want)
 		}
 	}
 }
