@@ -182,6 +182,9 @@ func render(t testing.TB, o output.Options, records []*journal.Record) []byte {
 			t.Fatal(err)
 		}
 	}
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	return b.Bytes()
 }
 

@@ -5,7 +5,6 @@ package output
 
 import (
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/noded/noded/journal"
 )
@@ -13,61 +12,64 @@ import (
 // maxJSONBytes is the size of NAME=value from which the JSON modes print null without Options.All.
 const maxJSONBytes = 4096
 
-// manyFields is the number of fields from which repeated ones are found by a map.
-const manyFields = 64
-
 // appendJSON appends the record as an object: the stamps, the cursor and the boot id first, then the
 // fields in stored order, each once, with an array for several values.
 func (p *Printer) appendJSON(b []byte, r *journal.Record) []byte {
-	switch p.o.Mode {
+	b = p.preamble.append(b, &r.Header)
+	b = p.appendFields(b, r, p.slotOf(r))
+	return append(b, p.end...)
+}
+
+// newJSONPreamble returns how the modes begin an object: with the cursor, the stamps and the boot id.
+func newJSONPreamble(o *Options) preamble {
+	j := newJSONWriter(o)
+	start := "{"
+	switch o.Mode {
 	case JSONSSE:
-		b = append(b, "data: "...)
+		start = "data: {"
 	case JSONSeq:
-		b = append(b, 0x1e)
+		start = "\x1e{"
 	}
-	j := jsonWriter{p: p, pretty: p.o.Mode == JSONPretty, color: p.o.Color}
-	b = j.open(b)
-	b = j.name(b, "__CURSOR")
-	b = j.beginString(b)
-	b = appendCursor(b, &r.Header)
-	b = j.endString(b)
-	b = j.number(b, "__REALTIME_TIMESTAMP", r.Realtime)
-	b = j.number(b, "__MONOTONIC_TIMESTAMP", r.Monotonic)
-	b = j.name(b, fieldBootID)
-	b = j.beginString(b)
-	b = appendID(b, r.BootID)
-	b = j.endString(b)
-	b = j.fields(b, r.Fields)
-	b = j.close(b)
-	b = append(b, '\n')
-	if p.o.Mode == JSONSSE {
-		b = append(b, '\n')
+	member := func(start, name string) string {
+		return string(j.beginString(j.name([]byte(start), name)))
 	}
-	return b
+	end := string(j.endString(nil))
+	return newPreamble(
+		start+member("", "__CURSOR")[1:], // without the comma
+		member(end, "__REALTIME_TIMESTAMP"),
+		member(end, "__MONOTONIC_TIMESTAMP"),
+		member(end, fieldBootID),
+		end,
+	)
 }
 
-// jsonWriter appends one object.
+// jsonEnd returns how the mode ends an object.
+func jsonEnd(m Mode) string {
+	switch m {
+	case JSONPretty:
+		return "\n}\n"
+	case JSONSSE:
+		return "}\n\n"
+	default:
+		return "}\n"
+	}
+}
+
+// jsonWriter appends the members of an object.
 type jsonWriter struct {
-	p             *Printer
+	all           bool
 	pretty, color bool
-	members       int
+	links         links
+	printed       func(name string) bool
 }
 
-func (j *jsonWriter) open(b []byte) []byte { return append(b, '{') }
-
-func (j *jsonWriter) close(b []byte) []byte {
-	if j.pretty {
-		b = append(b, '\n')
-	}
-	return append(b, '}')
+func newJSONWriter(o *Options) jsonWriter {
+	return jsonWriter{all: o.All, pretty: o.Mode == JSONPretty, color: o.Color}
 }
 
-// name begins a member.
+// name begins a member that is not the first.
 func (j *jsonWriter) name(b []byte, name string) []byte {
-	if j.members > 0 {
-		b = append(b, ',')
-	}
-	j.members++
+	b = append(b, ',')
 	if j.pretty {
 		b = append(b, "\n\t"...)
 	}
@@ -95,17 +97,10 @@ func (j *jsonWriter) endString(b []byte) []byte {
 	return append(b, '"')
 }
 
-func (j *jsonWriter) number(b []byte, name string, u journal.Usec) []byte {
-	b = j.name(b, name)
-	b = j.beginString(b)
-	b = appendUsec(b, u)
-	return j.endString(b)
-}
-
 // fields appends the fields. next[i] is the index of the next field of the same name as field i, 0 if
 // there is none, and -1 marks a field that is not printed or not the first of its name.
 func (j *jsonWriter) fields(b []byte, fields []journal.Field) []byte {
-	next := j.p.linkRepeated(fields)
+	next := j.links.repeated(fields, j.printed)
 	for i := range fields {
 		if next[i] < 0 {
 			continue
@@ -139,71 +134,26 @@ func (j *jsonWriter) fields(b []byte, fields []journal.Field) []byte {
 	return b
 }
 
-// linkRepeated returns for each field: -1 if it is not printed; for the first of its name the
-// index of the next of that name, or 0; for the others -2 minus that.
-func (p *Printer) linkRepeated(fields []journal.Field) []int {
-	next := p.next[:0]
-	many := len(fields) > manyFields
-	if many && p.names == nil {
-		p.names = make(map[string]int)
-	}
-	clear(p.names)
-	var marks uint64
-	for i := range fields {
-		name := fields[i].Name
-		if !p.exported(name) {
-			next = append(next, -1)
-			continue
-		}
-		last, ok := -1, false
-		if many {
-			last, ok = p.names[name]
-			p.names[name] = i
-		} else {
-			// Names of different marks are different, so most need no search.
-			mark := uint64(1) << ((uint(len(name))*5 + uint(name[len(name)-1])*11 + uint(name[len(name)/2])) & 63)
-			for k := i - 1; marks&mark != 0 && k >= 0 && !ok; k-- {
-				if next[k] != -1 && fields[k].Name == name {
-					last, ok = k, true
-				}
-			}
-			marks |= mark
-		}
-		if !ok {
-			next = append(next, 0)
-			continue
-		}
-		if next[last] == 0 {
-			next[last] = i
-		} else {
-			next[last] = -2 - i
-		}
-		next = append(next, -2)
-	}
-	p.next = next
-	return next
-}
-
 // value appends the value of a field, indented by depth where it takes several lines.
 func (j *jsonWriter) value(b []byte, f *journal.Field, depth int) []byte {
-	if !j.p.o.All && len(f.Name)+1+len(f.Value) >= maxJSONBytes {
+	if !j.all && len(f.Name)+1+len(f.Value) >= maxJSONBytes {
 		if j.color {
 			return append(append(append(b, sgrHighlight...), "null"...), sgrNormal...)
 		}
 		return append(b, "null"...)
 	}
-	if plainPrefix(f.Value) == len(f.Value) {
-		b = j.beginString(b)
-		b = append(b, f.Value...)
-		return j.endString(b)
+	start := len(b)
+	b = j.beginString(b)
+	if text, ok := appendJSONText(b, f.Value); ok {
+		return j.endString(text)
 	}
-	if printable(f.Value, true) {
-		b = j.beginString(b)
-		b = appendJSONText(b, f.Value)
-		return j.endString(b)
-	}
+	return j.bytes(b[:start], f.Value, depth)
+}
+
+// bytes appends what is not text, as an array of numbers.
+func (j *jsonWriter) bytes(b, value []byte, depth int) []byte {
 	b = append(b, '[')
-	for i, c := range f.Value {
+	for i, c := range value {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -222,41 +172,4 @@ func (j *jsonWriter) value(b []byte, f *journal.Field, depth int) []byte {
 		}
 	}
 	return append(b, ']')
-}
-
-// appendJSONText appends printable text as the inside of a JSON string. Bidirectional controls are escaped, so that
-// the output is safe on a terminal.
-func appendJSONText(b, s []byte) []byte {
-	start := 0
-	for i := plainPrefix(s); i < len(s); {
-		c := s[i]
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRune(s[i:])
-			if hiddenRune(r) {
-				b = append(b, s[start:i]...)
-				b = appendRuneEscape(b, r)
-				start = i + n
-			}
-			i += n
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
-			continue
-		}
-		b = append(b, s[start:i]...)
-		switch c {
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\t':
-			b = append(b, '\\', 't')
-		case '"', '\\':
-			b = append(b, '\\', c)
-		default:
-			b = appendRuneEscape(b, rune(c))
-		}
-		i++
-		start = i
-	}
-	return append(b, s[start:]...)
 }

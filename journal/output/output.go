@@ -9,6 +9,11 @@
 //			return err
 //		}
 //	}
+//	return p.Flush()
+//
+// Records of one read have runs and fields in common, which journal.Record.Run and journal.Field.ID tell. A Printer
+// keeps what it made of them, so that such records cost little more than copying. What it prints does not depend
+// on them.
 //
 // Into a file or pipe the text modes and export are byte for byte what journalctl 252 prints for the same
 // entries, and the JSON modes are the same objects. With Options.Visible, for a terminal, characters
@@ -23,8 +28,6 @@
 package output
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"time"
 
@@ -131,96 +134,3 @@ const (
 
 // defaultWidth is the number of columns where Options.Width says nothing.
 const defaultWidth = 80
-
-// maxKeptBytes is the largest buffer that a Printer keeps for the next record.
-const maxKeptBytes = 1 << 20
-
-// Printer prints records. It is not safe for concurrent use.
-type Printer struct {
-	w     io.Writer
-	o     Options
-	clock clock
-	// previous is what short-delta counts from: the stamps of the record before.
-	previous stamps
-	// buf holds the output of one record; message and escaped hold its text
-	// while it is transformed. They are reused.
-	buf, message, escaped []byte
-	// names finds repeated fields in records with very many fields.
-	names map[string]int
-	// next links the repeated values of a field, by index, for the JSON modes.
-	next []int
-}
-
-// New returns a Printer to w. Each record is one Write of w, so give it a bufio.Writer where many
-// are printed. w and the slices in o belong to the Printer while it is used.
-func New(w io.Writer, o Options) *Printer {
-	if o.Width <= 0 {
-		o.Width = defaultWidth
-	}
-	if o.Location == nil {
-		o.Location = time.Local
-	}
-	if o.UTC {
-		o.Location = time.UTC
-	}
-	return &Printer{w: w, o: o, clock: newClock(o.Mode, o.Location)}
-}
-
-// Print prints the record. Records that the mode has nothing to print for, such as those
-// without MESSAGE in the short modes, print nothing. The error is that of the writer.
-func (p *Printer) Print(r *journal.Record) error {
-	b := p.buf[:0]
-	switch {
-	case p.o.Mode == Verbose:
-		b = p.appendVerbose(b, r)
-	case p.o.Mode == Export:
-		b = p.appendExport(b, r)
-	case p.o.Mode == Cat:
-		b = p.appendCat(b, r)
-	case p.o.Mode.json():
-		b = p.appendJSON(b, r)
-	default:
-		b = p.appendShort(b, r)
-	}
-	return p.write(b)
-}
-
-// Boot prints the separator between boots, which names the one that begins, as journalctl does
-// where the boot of a record differs from that of the record before. It prints nothing in
-// modes for programs (Mode.Machine).
-func (p *Printer) Boot(id journal.ID128) error {
-	if p.o.Mode.Machine() {
-		return nil
-	}
-	b := p.buf[:0]
-	if p.o.Color {
-		b = append(b, sgrHighlight...)
-	}
-	b = append(b, "-- Boot "...)
-	b = appendID(b, id)
-	b = append(b, " --"...)
-	if p.o.Color {
-		b = append(b, sgrNormal...)
-	}
-	return p.write(append(b, '\n'))
-}
-
-// write hands b to the writer and keeps it for the next record.
-func (p *Printer) write(b []byte) error {
-	p.buf = b
-	if cap(b) > maxKeptBytes {
-		p.buf = nil
-	}
-	if len(b) == 0 {
-		return nil
-	}
-	if _, err := p.w.Write(b); err != nil {
-		return fmt.Errorf("write record: %w", err)
-	}
-	return nil
-}
-
-// selected reports whether OutputFields lets the field through.
-func (p *Printer) selected(name string) bool {
-	return len(p.o.OutputFields) == 0 || slices.Contains(p.o.OutputFields, name)
-}

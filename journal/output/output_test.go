@@ -143,7 +143,8 @@ func TestBoot(t *testing.T) {
 	for _, name := range output.Modes() {
 		mode, _ := output.ParseMode(name)
 		var b bytes.Buffer
-		if err := output.New(&b, output.Options{Mode: mode}).Boot(journal.ID128{0xab}); err != nil {
+		p := output.New(&b, output.Options{Mode: mode})
+		if err := errors.Join(p.Boot(journal.ID128{0xab}), p.Flush()); err != nil {
 			t.Fatal(err)
 		}
 		want := "-- Boot ab000000000000000000000000000000 --\n"
@@ -162,45 +163,14 @@ func (failingWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestWriteError(t *testing.T) {
 	t.Parallel()
-	if err := output.New(failingWriter{}, output.Options{}).Print(record("MESSAGE", "m")); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("Print: %v, want the error of the writer", err)
+	p := output.New(failingWriter{}, output.Options{})
+	if err := p.Print(record("MESSAGE", "m")); err != nil {
+		t.Errorf("Print before anything is written: %v", err)
 	}
-}
-
-// benchmarkRecord is a record as journald makes them of a service's output.
-func benchmarkRecord() *journal.Record {
-	return record(
-		"_BOOT_ID", "0123456789abcdef0123456789abcdef", "_MACHINE_ID", "0123456789abcdef0123456789abcdef", "_HOSTNAME", "node-17", "PRIORITY", "6",
-		"SYSLOG_FACILITY", "3", "_UID", "0", "_GID", "0", "_SELINUX_CONTEXT", "unconfined", "_SYSTEMD_SLICE", "system.slice", "_CAP_EFFECTIVE", "1ffffffffff",
-		"_TRANSPORT", "stdout", "_STREAM_ID", "0123456789abcdef0123456789abcdef", "SYSLOG_IDENTIFIER", "kubelet", "_PID", "1234", "_COMM", "kubelet",
-		"_EXE", "/usr/bin/kubelet", "_CMDLINE", "/usr/bin/kubelet --config=/var/lib/kubelet/config.yaml --node-ip=10.0.0.17",
-		"_SYSTEMD_CGROUP", "/system.slice/kubelet.service", "_SYSTEMD_UNIT", "kubelet.service", "_SYSTEMD_INVOCATION_ID", "0123456789abcdef0123456789abcdef",
-		"MESSAGE", `I1123 21:34:08.123456    1234 kubelet.go:2123] "SyncLoop UPDATE" source="api" pods=["kube-system/coredns-5d78c9869d-abcde"]`,
-	)
-}
-
-func BenchmarkPrint(b *testing.B) {
-	for _, name := range []string{"short", "short-full", "verbose", "export", "json", "cat"} {
-		b.Run(name, func(b *testing.B) {
-			mode, err := output.ParseMode(name)
-			if err != nil {
-				b.Fatal(err)
-			}
-			o := output.Options{Mode: mode, Location: time.UTC}
-			var size bytes.Buffer
-			r := masked([]*journal.Record{benchmarkRecord()}, o.Fields())[0]
-			if err := output.New(&size, o).Print(r); err != nil {
-				b.Fatal(err)
-			}
-			p := output.New(io.Discard, o)
-			b.SetBytes(int64(size.Len()))
-			b.ReportAllocs()
-			for b.Loop() {
-				r.Realtime += 1000
-				if err := p.Print(r); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
+	if err := p.Flush(); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("Flush: %v, want the error of the writer", err)
+	}
+	if err := p.Print(record("MESSAGE", "m")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("Print after an error: %v, want it again", err)
 	}
 }

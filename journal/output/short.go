@@ -4,7 +4,6 @@
 package output
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/noded/noded/journal"
@@ -18,24 +17,68 @@ const maxPlainBytes = 300
 // escapes on a terminal; longer ones are blobs there too.
 const maxVisibleBytes = 4096
 
-// shortFields are the fields of a record that a short line is made of. When a field is repeated the last
-// value counts.
-type shortFields struct {
-	message, hostname, identifier, comm, pid, syslogPID []byte
-	priority, transport, unit, userUnit                 []byte
-	hasMessage                                          bool
+// lineFields are the fields of a record that a short line is made of, besides those of its source. When a field is
+// repeated the last value counts.
+type lineFields struct {
+	message             []byte
+	hasMessage          bool
+	realtime, monotonic []byte
+	priority, transport []byte
+	// ownSource: there are fields of the source too.
+	ownSource bool
 }
 
-func shortFieldsOf(r *journal.Record) shortFields {
-	var f shortFields
-	for i := range r.Fields {
-		v := r.Fields[i].Value
+// add takes the fields that follow those taken before.
+func (l *lineFields) add(fields []journal.Field) {
+	for i := range fields {
+		v := fields[i].Value
+		switch fields[i].Name {
+		case fieldMessage:
+			l.message, l.hasMessage = v, true
+		case fieldSourceRealtime:
+			if l.realtime == nil || l.monotonic == nil {
+				l.realtime = v
+			}
+		case fieldSourceMonotonic:
+			if l.realtime == nil || l.monotonic == nil {
+				l.monotonic = v
+			}
+		case fieldPriority:
+			l.priority = v
+		case fieldTransport:
+			l.transport = v
+		case fieldHostname, fieldIdentifier, fieldComm, fieldPID, fieldSyslogPID, fieldUnit, fieldUserUnit:
+			l.ownSource = true
+		}
+	}
+}
+
+// lineFieldsOf returns those of the record. s is what slotOf gives for it.
+func lineFieldsOf(r *journal.Record, s *runSlot) lineFields {
+	var l lineFields
+	rest := r.Fields
+	if s != nil {
+		l = s.line
+		rest = rest[len(s.run.Fields):]
+	}
+	l.add(rest)
+	return l
+}
+
+// sourceFields are the fields that tell who logged. nil means that there is none; when a field is repeated the last value
+// counts.
+type sourceFields struct {
+	hostname, identifier, comm, pid, syslogPID, unit, userUnit []byte
+}
+
+func sourceFieldsOf(fields []journal.Field) sourceFields {
+	var f sourceFields
+	for i := range fields {
+		v := fields[i].Value
 		if v == nil {
 			v = []byte{}
 		}
-		switch r.Fields[i].Name {
-		case fieldMessage:
-			f.message, f.hasMessage = v, true
+		switch fields[i].Name {
 		case fieldHostname:
 			f.hostname = v
 		case fieldIdentifier:
@@ -46,10 +89,6 @@ func shortFieldsOf(r *journal.Record) shortFields {
 			f.pid = v
 		case fieldSyslogPID:
 			f.syslogPID = v
-		case fieldPriority:
-			f.priority = v
-		case fieldTransport:
-			f.transport = v
 		case fieldUnit:
 			f.unit = v
 		case fieldUserUnit:
@@ -61,11 +100,12 @@ func shortFieldsOf(r *journal.Record) shortFields {
 
 // appendShort appends a line of the short modes and with-unit.
 func (p *Printer) appendShort(b []byte, r *journal.Record) []byte {
-	now := stampsOf(r)
+	s := p.slotOf(r)
+	l := lineFieldsOf(r, s)
+	now := stampsOf(&r.Header, l.realtime, l.monotonic)
 	before := p.previous
 	p.previous = now
-	f := shortFieldsOf(r)
-	if !f.hasMessage {
+	if !l.hasMessage {
 		return b
 	}
 	start := len(b)
@@ -78,10 +118,17 @@ func (p *Printer) appendShort(b []byte, r *journal.Record) []byte {
 		b = p.clock.append(b, now.realtime)
 	}
 	prefix := len(b) - start
-	b, n := p.appendSource(b, &f)
-	prefix += n
+	if s != nil && !l.ownSource {
+		b = append(b, s.source...)
+		prefix += s.columns
+	} else {
+		f := sourceFieldsOf(r.Fields)
+		var columns int
+		b, columns = p.appendSource(b, &f)
+		prefix += columns
+	}
 	b = append(b, ": "...)
-	b = p.appendMessage(b, &f, prefix+2)
+	b = p.appendMessage(b, &l, prefix+2)
 	if p.o.Catalog {
 		b = p.appendCatalog(b, r.Catalog)
 	}
@@ -90,7 +137,7 @@ func (p *Printer) appendShort(b []byte, r *journal.Record) []byte {
 
 // appendSource appends the host name, who logged, and its pid, and returns how many columns journalctl
 // counts for them, which is what continuation lines are indented by.
-func (p *Printer) appendSource(b []byte, f *shortFields) (_ []byte, columns int) {
+func (p *Printer) appendSource(b []byte, f *sourceFields) (_ []byte, columns int) {
 	if !p.o.NoHostname && p.shown(f.hostname) {
 		b = p.appendWord(append(b, ' '), f.hostname)
 		columns += 1 + len(f.hostname)
@@ -144,8 +191,21 @@ func (p *Printer) appendWord(b, v []byte) []byte {
 }
 
 // appendMessage appends the message and the newline. prefix is the number of columns before it.
-func (p *Printer) appendMessage(b []byte, f *shortFields, prefix int) []byte {
+func (p *Printer) appendMessage(b []byte, f *lineFields, prefix int) []byte {
 	message := f.message
+	if plain(message) && !p.o.NoFull && p.o.Highlight == nil && len(message) > 0 {
+		// The usual case: one line as it is.
+		colors := p.colorsOf(f)
+		if p.o.Color {
+			// With an empty match at its start.
+			b = append(b, colors.on...)
+			b = append(b, colors.match...)
+			b = append(b, colors.on...)
+		}
+		b = append(b, message...)
+		b = append(b, colors.off...)
+		return append(b, '\n')
+	}
 	if !p.o.All && needsStripping(message) {
 		p.message = appendStripped(p.message[:0], message, p.o.Visible)
 		message = p.message
@@ -164,10 +224,7 @@ func (p *Printer) appendMessage(b []byte, f *shortFields, prefix int) []byte {
 		message = p.makeVisible(message, true)
 	}
 	if p.o.Color {
-		l.colors = paletteOf(priorityOf(f.priority))
-		if string(f.transport) == "audit" {
-			l.colors.on, l.colors.off = sgrBlue, sgrNormal
-		}
+		l.colors = p.colorsOf(f)
 		if p.o.Highlight != nil {
 			if start, end, ok := p.o.Highlight(message); ok && start >= 0 && start <= end && end <= len(message) {
 				l.matchStart, l.matchEnd = start, end
@@ -175,6 +232,18 @@ func (p *Printer) appendMessage(b []byte, f *shortFields, prefix int) []byte {
 		}
 	}
 	return l.append(b, message)
+}
+
+// colorsOf returns the colours of a message.
+func (p *Printer) colorsOf(f *lineFields) palette {
+	if !p.o.Color {
+		return palette{}
+	}
+	colors := paletteOf(priorityOf(f.priority))
+	if string(f.transport) == "audit" {
+		colors.on, colors.off = sgrBlue, sgrNormal
+	}
+	return colors
 }
 
 // appendCatalog appends the catalog's text for a record.
@@ -210,6 +279,3 @@ func (p *Printer) appendCatalog(b []byte, text string) []byte {
 	b = append(b, normal...)
 	return append(b, '\n')
 }
-
-// appendUsec appends a stamp as a decimal number.
-func appendUsec(b []byte, u journal.Usec) []byte { return strconv.AppendUint(b, uint64(u), 10) }

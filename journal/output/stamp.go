@@ -21,24 +21,10 @@ type stamps struct {
 	boot      journal.ID128
 }
 
-// stampsOf returns the times of a record: those that its source gave where it gave
-// valid ones, else those of its reception.
-func stampsOf(r *journal.Record) stamps {
-	s := stamps{realtime: r.Realtime, monotonic: r.Monotonic, boot: r.BootID}
-	var realtime, monotonic []byte
-	for i := range r.Fields {
-		switch r.Fields[i].Name {
-		case fieldSourceRealtime:
-			realtime = r.Fields[i].Value
-		case fieldSourceMonotonic:
-			monotonic = r.Fields[i].Value
-		default:
-			continue
-		}
-		if realtime != nil && monotonic != nil {
-			break
-		}
-	}
+// stampsOf returns the times of a record: those that its source gave, in these fields, where they are
+// valid, else those of its reception.
+func stampsOf(h *journal.Header, realtime, monotonic []byte) stamps {
+	s := stamps{realtime: h.Realtime, monotonic: h.Monotonic, boot: h.BootID}
 	if n, ok := parseStamp(realtime); ok && n > 0 && n < maxUsec {
 		s.realtime = journal.Usec(n)
 	}
@@ -132,14 +118,6 @@ func (c *clock) append(b []byte, u journal.Usec) []byte {
 		b = appendMicros(b, u)
 	}
 	return append(b, c.tailText...)
-}
-
-// appendMicros appends the six digits of the fraction of a second.
-func appendMicros(b []byte, u journal.Usec) []byte {
-	n := uint32(u % 1e6)
-	return append(b,
-		byte('0'+n/100000), byte('0'+n/10000%10), byte('0'+n/1000%10),
-		byte('0'+n/100%10), byte('0'+n/10%10), byte('0'+n%10))
 }
 
 // appendSeconds appends seconds, padded with spaces to the width, and the fraction.

@@ -5,59 +5,96 @@ package output
 
 import (
 	"encoding/binary"
-	"encoding/hex"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/noded/noded/journal"
 )
+
+// Bytes of a word, for tests of eight at a time.
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x8080808080808080
+)
+
+// The functions below set high bits in a word of eight bytes, read in little endian order. The lowest that is
+// set stands in the first byte that the function looks for. Those above it mean nothing: subtraction borrows.
+
+// odd looks for what is not printable ASCII: control characters and bytes from 0x7f on.
+func odd(x uint64) uint64 {
+	del := x ^ eachByte*0x7f
+	return (x | (x-eachByte*' ')&^x | (del-eachByte)&^del) & highBits
+}
+
+// quoted looks for the quote and the backslash.
+func quoted(x uint64) uint64 {
+	quote, backslash := x^eachByte*'"', x^eachByte*'\\'
+	return ((quote-eachByte)&^quote | (backslash-eachByte)&^backslash) & highBits
+}
+
+// lastWord returns the last rest bytes of s, 1 to 7, with spaces behind them.
+func lastWord(s []byte, rest int) uint64 {
+	shift := 8 * uint(rest)
+	pad := uint64(eachByte*' ') << shift
+	if len(s) >= 8 {
+		return binary.LittleEndian.Uint64(s[len(s)-8:])>>(64-shift) | pad
+	}
+	x := pad
+	for i, c := range s[len(s)-rest:] {
+		x = x&^(0xff<<(8*i)) | uint64(c)<<(8*i)
+	}
+	return x
+}
+
+// plainPrefix returns the length of the printable ASCII text that s begins with.
+func plainPrefix(s []byte) int {
+	i := 0
+	for ; len(s)-i >= 8; i += 8 {
+		if m := odd(binary.LittleEndian.Uint64(s[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	if i < len(s) {
+		if m := odd(lastWord(s, len(s)-i)); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	return len(s)
+}
+
+// plain reports whether s is all printable ASCII text.
+func plain(s []byte) bool { return plainPrefix(s) == len(s) }
 
 // printable reports whether s is text by systemd's measure: UTF-8 without control characters
 // other than tab and, if newline is set, newline, and without noncharacters.
 func printable(s []byte, newline bool) bool {
-	for i := plainPrefix(s); i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' && c != '\t' && (c != '\n' || !newline) || c == 0x7f {
-				return false
-			}
-			i++
-			continue
+	for {
+		s = s[plainPrefix(s):]
+		if len(s) == 0 {
+			return true
 		}
-		r, n := utf8.DecodeRune(s[i:])
-		if n == 1 || r < 0xa0 || nonCharacter(r) {
+		n := oddLength(s, newline)
+		if n == 0 {
 			return false
 		}
-		i += n
+		s = s[n:]
 	}
-	return true
 }
 
-// plainPrefix returns the length of a prefix of s that holds only printable ASCII characters other than the quote
-// and the backslash. It looks at eight bytes at a time, so the prefix may end up to seven bytes
-// before the first other character; it is all of s if there is none.
-func plainPrefix(s []byte) int {
-	const (
-		ones = 0x0101010101010101
-		high = 0x8080808080808080
-	)
-	i := 0
-	for ; len(s)-i >= 8; i += 8 {
-		x := binary.LittleEndian.Uint64(s[i:])
-		quote, backslash, del := x^(ones*'"'), x^(ones*'\\'), x^(ones*0x7f)
-		// The high bit of a byte is set in (y-ones)&^y where that byte of y is 0, in x-ones*' ' where it is
-		// less than a space. Borrows can only set more bits.
-		special := x | (x-ones*' ')&^x | (quote-ones)&^quote | (backslash-ones)&^backslash | (del-ones)&^del
-		if special&high != 0 {
-			return i
+// oddLength returns the length of the character that s begins with, which is not printable ASCII; 0 if it is not
+// printable.
+func oddLength(s []byte, newline bool) int {
+	c := s[0]
+	if c < utf8.RuneSelf {
+		if c == '\t' || c == '\n' && newline {
+			return 1
 		}
+		return 0
 	}
-	for j := i; j < len(s); j++ {
-		if c := s[j]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return i
-		}
+	r, n := utf8.DecodeRune(s)
+	if n == 1 || r < 0xa0 || nonCharacter(r) {
+		return 0
 	}
-	return len(s)
+	return n
 }
 
 // nonCharacter reports whether Unicode reserves the code point for internal use.
@@ -77,25 +114,6 @@ func appendSpaces(b []byte, n int) []byte {
 		b = append(b, spaces[:n]...)
 	}
 	return b
-}
-
-// appendID appends the 32 hexadecimal digits of an identifier.
-func appendID(b []byte, id journal.ID128) []byte { return hex.AppendEncode(b, id[:]) }
-
-// appendCursor appends the cursor of the entry; see journal.Header.Cursor.
-func appendCursor(b []byte, h *journal.Header) []byte {
-	b = append(b, "s="...)
-	b = appendID(b, h.SeqnumID)
-	b = append(b, ";i="...)
-	b = strconv.AppendUint(b, h.Seqnum, 16)
-	b = append(b, ";b="...)
-	b = appendID(b, h.BootID)
-	b = append(b, ";m="...)
-	b = strconv.AppendUint(b, uint64(h.Monotonic), 16)
-	b = append(b, ";t="...)
-	b = strconv.AppendUint(b, uint64(h.Realtime), 16)
-	b = append(b, ";x="...)
-	return strconv.AppendUint(b, h.XorHash, 16)
 }
 
 // appendBlob appends what stands for n bytes that are not text.

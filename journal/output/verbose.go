@@ -7,23 +7,20 @@ import "github.com/noded/noded/journal"
 
 // appendVerbose appends the record with all its fields, one to a line.
 func (p *Printer) appendVerbose(b []byte, r *journal.Record) []byte {
-	b = p.clock.append(b, stampsOf(r).realtime)
+	s := p.slotOf(r)
+	l := lineFieldsOf(r, s)
+	b = p.clock.append(b, stampsOf(&r.Header, l.realtime, l.monotonic).realtime)
 	b = append(b, " ["...)
-	b = appendCursor(b, &r.Header)
+	b = p.preamble.cursors.append(b, &r.Header)
 	b = append(b, "]\n"...)
-	for i := range r.Fields {
-		f := &r.Fields[i]
-		if !journal.ValidFieldName(f.Name) || !p.selected(f.Name) {
-			continue
-		}
-		b = p.appendVerboseField(b, f)
-	}
+	b = p.appendFields(b, r, s)
 	if p.o.Catalog {
 		b = p.appendCatalog(b, r.Catalog)
 	}
 	return b
 }
 
+// appendVerboseField appends a field on lines of its own.
 func (p *Printer) appendVerboseField(b []byte, f *journal.Field) []byte {
 	on, off := "", ""
 	if p.o.Color && f.Name == fieldMessage {
@@ -39,7 +36,7 @@ func (p *Printer) appendVerboseField(b []byte, f *journal.Field) []byte {
 		b = append(b, off...)
 		return append(b, '\n')
 	}
-	if plainPrefix(f.Value) == len(f.Value) { // the usual case: one line
+	if plain(f.Value) { // the usual case: one line
 		b = append(b, f.Value...)
 		b = append(b, '\n')
 		return append(b, off...)

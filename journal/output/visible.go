@@ -81,8 +81,6 @@ func hiddenRune(r rune) bool {
 	}
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendByteEscape appends the byte as \xNN.
 func appendByteEscape(b []byte, c byte) []byte {
 	return append(b, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])

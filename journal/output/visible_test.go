@@ -6,6 +6,7 @@ package output_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -75,6 +76,9 @@ func TestVisibleGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if err := p.Flush(); err != nil {
+				t.Fatal(err)
+			}
 			golden := filepath.Join("testdata", "visible-"+name+".golden")
 			if *update {
 				if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
@@ -125,7 +129,7 @@ func FuzzVisible(f *testing.F) {
 			p := output.New(&got, output.Options{
 				Mode: mode, Visible: true, All: all, NoFull: noFull, Width: int(width), Catalog: true, Location: time.UTC,
 			})
-			if err := p.Print(hostileRecord(string(text))); err != nil {
+			if err := errors.Join(p.Print(hostileRecord(string(text))), p.Flush()); err != nil {
 				t.Fatal(err)
 			}
 			if context, bad := forbidden(got.Bytes(), mode); bad {

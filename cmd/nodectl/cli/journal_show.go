@@ -4,7 +4,6 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ import (
 	"github.com/noded/noded/journal/output"
 )
 
-// outputBufferBytes is how much is written at once where nobody waits for a line.
+// outputBufferBytes is how much of a list is written at once.
 const outputBufferBytes = 64 << 10
 
 // show prints the entries that the query selects.
@@ -79,7 +78,7 @@ func (c *journalCommand) explainNoFiles(ctx context.Context) bool {
 type shower struct {
 	command *journalCommand
 	options output.Options
-	buffer  *bufio.Writer
+	w       io.Writer
 	printer *output.Printer
 
 	// notes: separators and notes among the entries are wanted.
@@ -101,7 +100,7 @@ func (c *journalCommand) newShow(w io.Writer) *shower {
 	terminal := isTerminal(c.Out)
 	s := &shower{
 		command: c,
-		buffer:  bufio.NewWriterSize(w, outputBufferBytes),
+		w:       w,
 		notes:   !c.quiet && !c.mode.Machine(),
 		now:     time.Now,
 		options: output.Options{
@@ -115,7 +114,7 @@ func (c *journalCommand) newShow(w io.Writer) *shower {
 	if s.options.Color && c.query.Filter.Grep != "" {
 		s.options.Highlight = highlighter(&c.query.Filter)
 	}
-	s.printer = output.New(s.buffer, s.options)
+	s.printer = output.New(w, s.options)
 	return s
 }
 
@@ -166,7 +165,7 @@ func (s *shower) Record(r *journal.Record) error {
 	if !s.live {
 		return nil
 	}
-	if err := s.buffer.Flush(); err != nil {
+	if err := s.printer.Flush(); err != nil {
 		return err
 	}
 	return s.saveCursor(false)
@@ -189,7 +188,7 @@ func (s *shower) Gap(g journal.Gap) error {
 		return nil
 	}
 	// What came before the gap is to be seen before it.
-	if err := s.buffer.Flush(); err != nil {
+	if err := s.printer.Flush(); err != nil {
 		return err
 	}
 	fmt.Fprintln(s.command.Err, gapLine(g))
@@ -210,7 +209,7 @@ func (s *shower) Progress(p journal.Progress) error {
 	if s.live && s.shown == 0 && !s.command.quiet {
 		s.nothing()
 	}
-	if err := s.buffer.Flush(); err != nil {
+	if err := s.printer.Flush(); err != nil {
 		return err
 	}
 	return s.saveCursor(false)
@@ -227,25 +226,38 @@ func (s *shower) resumed(r client.Resume) {
 func (s *shower) broken(b client.Break) {
 	if !s.command.quiet {
 		// What came before is to be seen before it.
-		_ = s.buffer.Flush()
+		_ = s.printer.Flush()
 		fmt.Fprintf(s.command.Err, "-- noded went away; waiting up to %v --\n", b.Wait)
 	}
 }
 
 // finish prints what comes after the entries and writes everything out. readErr is how the read ended.
 func (s *shower) finish(readErr error) error {
-	if readErr == nil {
-		if s.shown == 0 && s.notes && !s.command.follow {
-			s.buffer.WriteString("-- No entries --\n")
-		}
-		if s.command.showCursor && s.cursor != "" {
-			fmt.Fprintf(s.buffer, "-- cursor: %s\n", s.cursor)
-		}
-	}
-	if err := s.buffer.Flush(); err != nil {
+	if err := s.printer.Flush(); err != nil {
 		return err
 	}
+	if readErr == nil {
+		if err := s.writeEnd(); err != nil {
+			return err
+		}
+	}
 	return s.saveCursor(true)
+}
+
+// writeEnd prints the notes that come after the entries.
+func (s *shower) writeEnd() error {
+	var end string
+	if s.shown == 0 && s.notes && !s.command.follow {
+		end = "-- No entries --\n"
+	}
+	if s.command.showCursor && s.cursor != "" {
+		end += fmt.Sprintf("-- cursor: %s\n", s.cursor)
+	}
+	if end == "" {
+		return nil
+	}
+	_, err := io.WriteString(s.w, end)
+	return err
 }
 
 // saveCursor keeps the position in --cursor-file: at the end, and now and then while following. Only what has
