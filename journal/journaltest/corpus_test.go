@@ -47,9 +47,7 @@ func TestCorpus(t *testing.T) {
 				if slices.Contains(f.Bad, path) {
 					continue
 				}
-				if out, err := exec.Command("journalctl", "--verify", "--quiet", "--file="+path).CombinedOutput(); err != nil {
-					t.Errorf("journalctl --verify %s: %v: %s", path, err, out)
-				}
+				verify(t, path)
 			}
 		})
 	}
