@@ -11,7 +11,17 @@
 //		Fields:   []journal.Field{{Name: "MESSAGE", Value: []byte("hello")}},
 //	}})
 //
-// The files are written by systemd-journal-remote (Debian: package systemd-journal-remote) from the Journal Export
-// Format, so that they are what journald would have written. Where the program is missing tests are
-// skipped; in CI (the environment has CI=true) they fail.
+// Write lets systemd-journal-remote (Debian: package systemd-journal-remote) write from the Journal Export Format, so that the
+// files are what journald would have written. Where the program is missing tests are skipped; in CI (the environment
+// has CI=true) they fail.
+//
+// WriteFile and FileWriter write by themselves: every variant of the format that systemd has ever written, files that
+// grow while they are read, and hundreds of thousands of entries per second.
+//
+//	w, err := journaltest.Create(path, journaltest.FileOptions{Compression: compress.LZ4, Regular: true})
+//	if err != nil {
+//		return err
+//	}
+//	defer w.Close()
+//	err = w.Append(&entry)
 package journaltest

@@ -21,29 +21,6 @@ import (
 	"github.com/noded/noded/journal/journalfile/compress"
 )
 
-// mixed are entries with everything that fields may be.
-func mixed(n int) []Entry {
-	random := strings.Repeat("compressible text, compressible text; ", 40)
-	entries := plain(n, id(0xb1))
-	extra := slices.Concat(binaryValues(), multiLine(), repeated(), noMessage())
-	for i := range entries {
-		e := &entries[i]
-		switch {
-		case i%3 == 0:
-			e.Fields = extra[i/3%len(extra)].Fields
-		case i%7 == 0:
-			e.Fields = append(e.Fields, F("LARGE", fmt.Sprintf("%s%d", random, i)))
-		case i%11 == 0:
-			e.BootID = id(0xb2 + byte(i/400))
-		}
-	}
-	last := entries[len(entries)-1]
-	last.Realtime++
-	last.Monotonic++
-	last.Fields = []journal.Field{F("MESSAGE", strings.Repeat(random, 500)), F("MESSAGE", "twice"), F("MESSAGE", "twice")}
-	return append(entries, last)
-}
-
 // journalctl runs it on one file.
 func journalctl(t *testing.T, path string, args ...string) []byte {
 	t.Helper()

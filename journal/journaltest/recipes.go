@@ -23,7 +23,7 @@ type recipe struct {
 }
 
 func recipes() []recipe {
-	return []recipe{
+	return append([]recipe{
 		{name: "basic", description: "one file, one boot", build: single(Options{}, plain(500, id(0xb1)))},
 		{name: "several-files", description: "rotated system journals and a user journal of one sequence", build: buildSeveralFiles},
 		{name: "boots", description: "four boots in two files", build: buildBoots},
@@ -45,7 +45,7 @@ func recipes() []recipe {
 		},
 		{name: "left-over", description: "a .journal~ that a crash left", build: buildLeftOver},
 		{name: "node-day", description: "a day of a Kubernetes node", build: buildNodeDay},
-	}
+	}, variantRecipes()...)
 }
 
 // Times are counted from here: 2023-11-14 22:13:20 UTC.
