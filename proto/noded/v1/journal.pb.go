@@ -204,8 +204,11 @@ type JournalServiceReadRequest struct {
 	OmitCursors bool `protobuf:"varint,13,opt,name=omit_cursors,json=omitCursors,proto3" json:"omit_cursors,omitempty"`
 	// Language of catalog texts, such as de_DE. Empty: that of the node.
 	CatalogLanguage string `protobuf:"bytes,17,opt,name=catalog_language,json=catalogLanguage,proto3" json:"catalog_language,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The caller takes JournalCompactBatch: several times smaller and faster. A server that cannot make it sends JournalBatch, and
+	// one that can sends that too, for entries that do not fit the compact form. Unset: JournalBatch only.
+	AcceptCompact bool `protobuf:"varint,14,opt,name=accept_compact,json=acceptCompact,proto3" json:"accept_compact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *JournalServiceReadRequest) Reset() {
@@ -334,6 +337,13 @@ func (x *JournalServiceReadRequest) GetCatalogLanguage() string {
 		return x.CatalogLanguage
 	}
 	return ""
+}
+
+func (x *JournalServiceReadRequest) GetAcceptCompact() bool {
+	if x != nil {
+		return x.AcceptCompact
+	}
+	return false
 }
 
 // JournalFilter says which entries are wanted. All members that are set must hold; the items of a
@@ -679,6 +689,7 @@ type JournalServiceReadResponse struct {
 	//	*JournalServiceReadResponse_Batch
 	//	*JournalServiceReadResponse_Gap
 	//	*JournalServiceReadResponse_Progress
+	//	*JournalServiceReadResponse_Compact
 	Event         isJournalServiceReadResponse_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -748,6 +759,15 @@ func (x *JournalServiceReadResponse) GetProgress() *Progress {
 	return nil
 }
 
+func (x *JournalServiceReadResponse) GetCompact() *JournalCompactBatch {
+	if x != nil {
+		if x, ok := x.Event.(*JournalServiceReadResponse_Compact); ok {
+			return x.Compact
+		}
+	}
+	return nil
+}
+
 type isJournalServiceReadResponse_Event interface {
 	isJournalServiceReadResponse_Event()
 }
@@ -767,11 +787,18 @@ type JournalServiceReadResponse_Progress struct {
 	Progress *Progress `protobuf:"bytes,3,opt,name=progress,proto3,oneof"`
 }
 
+type JournalServiceReadResponse_Compact struct {
+	// Entries in the compact form; only sent to a caller that set accept_compact.
+	Compact *JournalCompactBatch `protobuf:"bytes,4,opt,name=compact,proto3,oneof"`
+}
+
 func (*JournalServiceReadResponse_Batch) isJournalServiceReadResponse_Event() {}
 
 func (*JournalServiceReadResponse_Gap) isJournalServiceReadResponse_Event() {}
 
 func (*JournalServiceReadResponse_Progress) isJournalServiceReadResponse_Event() {}
+
+func (*JournalServiceReadResponse_Compact) isJournalServiceReadResponse_Event() {}
 
 // JournalBatch is some whole entries, in order. A batch is about 256 KiB at most, or one entry.
 type JournalBatch struct {
@@ -946,6 +973,239 @@ func (x *JournalEntry) GetCatalog() string {
 	return ""
 }
 
+// JournalCompactBatch is some whole entries, in order, as JournalBatch, but column by column, and what entries have in common is
+// sent once. A receiver keeps four tables for the length of the stream (names, sources, values, runs), which the
+// batches fill and the entries refer to; places in a table count from 0 in the order in which they were appended. The
+// tables of a new stream are empty. Read a batch from top to bottom: reset, the additions to the tables, then the
+// entries. All columns of entries have one element per entry, unless said otherwise. Differences are modulo 2^64, to the
+// entry before in the same batch, and of the first entry to 0. What a batch does not add up to, or refers to that
+// is not there, is an error of the sender.
+type JournalCompactBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty all four tables before this batch. The sender does so before one of them would become larger than it may be.
+	Reset_ bool `protobuf:"varint,1,opt,name=reset,proto3" json:"reset,omitempty"`
+	// Name of the node of all entries.
+	Node string `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	// New names of fields. At most 256 bytes each, and 4,096 in the table.
+	Names []string `protobuf:"bytes,3,rep,name=names,proto3" json:"names,omitempty"`
+	// New sources, 32 bytes each: the seqnum_id, then the boot_id of an entry. At most 4,096 in the table.
+	Sources []byte `protobuf:"bytes,4,opt,name=sources,proto3" json:"sources,omitempty"`
+	// New values: the place of the name of each. At most 65,536 values in the table.
+	ValueNames []uint32 `protobuf:"varint,5,rep,packed,name=value_names,json=valueNames,proto3" json:"value_names,omitempty"`
+	// The length of each new value in bytes. At most 16 MiB in the table.
+	ValueSizes []uint32 `protobuf:"varint,6,rep,packed,name=value_sizes,json=valueSizes,proto3" json:"value_sizes,omitempty"`
+	// The new values, one after another: any bytes.
+	ValueBytes []byte `protobuf:"bytes,7,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
+	// New runs, which are lists of fields that entries begin with: the number of fields of each, at least 1. At most 16,384 in the table.
+	RunSizes []uint32 `protobuf:"varint,8,rep,packed,name=run_sizes,json=runSizes,proto3" json:"run_sizes,omitempty"`
+	// The fields of the new runs, one run after another: places of values. At most 524,288 in the table.
+	RunValues []uint32 `protobuf:"varint,9,rep,packed,name=run_values,json=runValues,proto3" json:"run_values,omitempty"`
+	// The hash of each entry, as JournalEntry.xor_hash. Its length is the number of entries.
+	XorHashes []uint64 `protobuf:"fixed64,10,rep,packed,name=xor_hashes,json=xorHashes,proto3" json:"xor_hashes,omitempty"`
+	// The place of the source of each entry. A single element holds for all entries.
+	EntrySources []uint32 `protobuf:"varint,11,rep,packed,name=entry_sources,json=entrySources,proto3" json:"entry_sources,omitempty"`
+	// Differences of seqnum.
+	Seqnums []int64 `protobuf:"zigzag64,12,rep,packed,name=seqnums,proto3" json:"seqnums,omitempty"`
+	// Differences of realtime_usec.
+	RealtimesUsec []int64 `protobuf:"zigzag64,13,rep,packed,name=realtimes_usec,json=realtimesUsec,proto3" json:"realtimes_usec,omitempty"`
+	// Differences of monotonic_usec.
+	MonotonicsUsec []int64 `protobuf:"zigzag64,14,rep,packed,name=monotonics_usec,json=monotonicsUsec,proto3" json:"monotonics_usec,omitempty"`
+	// What the fields of each entry begin with: the place of a run plus 1, or 0 for none.
+	EntryRuns []uint32 `protobuf:"varint,15,rep,packed,name=entry_runs,json=entryRuns,proto3" json:"entry_runs,omitempty"`
+	// How many more fields each entry has, which follow those of its run.
+	RestSizes []uint32 `protobuf:"varint,16,rep,packed,name=rest_sizes,json=restSizes,proto3" json:"rest_sizes,omitempty"`
+	// These fields, one entry after another: twice the place of a value; or twice the place of a name plus 1, and the
+	// value is the next one of local_bytes. As many as the sum of rest_sizes.
+	Rest []uint32 `protobuf:"varint,17,rep,packed,name=rest,proto3" json:"rest,omitempty"`
+	// The length in bytes of each value that is only in this batch.
+	LocalSizes []uint32 `protobuf:"varint,18,rep,packed,name=local_sizes,json=localSizes,proto3" json:"local_sizes,omitempty"`
+	// The values that are only in this batch, one after another: any bytes.
+	LocalBytes []byte `protobuf:"bytes,19,opt,name=local_bytes,json=localBytes,proto3" json:"local_bytes,omitempty"`
+	// Which entries of this batch have a text of the message catalog, from 0 on, ascending.
+	CatalogEntries []uint32 `protobuf:"varint,20,rep,packed,name=catalog_entries,json=catalogEntries,proto3" json:"catalog_entries,omitempty"`
+	// Their texts.
+	CatalogTexts  []string `protobuf:"bytes,21,rep,name=catalog_texts,json=catalogTexts,proto3" json:"catalog_texts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JournalCompactBatch) Reset() {
+	*x = JournalCompactBatch{}
+	mi := &file_noded_v1_journal_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JournalCompactBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JournalCompactBatch) ProtoMessage() {}
+
+func (x *JournalCompactBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_noded_v1_journal_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JournalCompactBatch.ProtoReflect.Descriptor instead.
+func (*JournalCompactBatch) Descriptor() ([]byte, []int) {
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *JournalCompactBatch) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
+	}
+	return false
+}
+
+func (x *JournalCompactBatch) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *JournalCompactBatch) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetSources() []byte {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetValueNames() []uint32 {
+	if x != nil {
+		return x.ValueNames
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetValueSizes() []uint32 {
+	if x != nil {
+		return x.ValueSizes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetValueBytes() []byte {
+	if x != nil {
+		return x.ValueBytes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetRunSizes() []uint32 {
+	if x != nil {
+		return x.RunSizes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetRunValues() []uint32 {
+	if x != nil {
+		return x.RunValues
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetXorHashes() []uint64 {
+	if x != nil {
+		return x.XorHashes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetEntrySources() []uint32 {
+	if x != nil {
+		return x.EntrySources
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetSeqnums() []int64 {
+	if x != nil {
+		return x.Seqnums
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetRealtimesUsec() []int64 {
+	if x != nil {
+		return x.RealtimesUsec
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetMonotonicsUsec() []int64 {
+	if x != nil {
+		return x.MonotonicsUsec
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetEntryRuns() []uint32 {
+	if x != nil {
+		return x.EntryRuns
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetRestSizes() []uint32 {
+	if x != nil {
+		return x.RestSizes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetRest() []uint32 {
+	if x != nil {
+		return x.Rest
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetLocalSizes() []uint32 {
+	if x != nil {
+		return x.LocalSizes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetLocalBytes() []byte {
+	if x != nil {
+		return x.LocalBytes
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetCatalogEntries() []uint32 {
+	if x != nil {
+		return x.CatalogEntries
+	}
+	return nil
+}
+
+func (x *JournalCompactBatch) GetCatalogTexts() []string {
+	if x != nil {
+		return x.CatalogTexts
+	}
+	return nil
+}
+
 // JournalField is one field of an entry.
 type JournalField struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -959,7 +1219,7 @@ type JournalField struct {
 
 func (x *JournalField) Reset() {
 	*x = JournalField{}
-	mi := &file_noded_v1_journal_proto_msgTypes[8]
+	mi := &file_noded_v1_journal_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1231,7 @@ func (x *JournalField) String() string {
 func (*JournalField) ProtoMessage() {}
 
 func (x *JournalField) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[8]
+	mi := &file_noded_v1_journal_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1244,7 @@ func (x *JournalField) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JournalField.ProtoReflect.Descriptor instead.
 func (*JournalField) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{8}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *JournalField) GetName() string {
@@ -1027,7 +1287,7 @@ type Gap struct {
 
 func (x *Gap) Reset() {
 	*x = Gap{}
-	mi := &file_noded_v1_journal_proto_msgTypes[9]
+	mi := &file_noded_v1_journal_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1299,7 @@ func (x *Gap) String() string {
 func (*Gap) ProtoMessage() {}
 
 func (x *Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[9]
+	mi := &file_noded_v1_journal_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1312,7 @@ func (x *Gap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Gap.ProtoReflect.Descriptor instead.
 func (*Gap) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{9}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Gap) GetNode() string {
@@ -1131,7 +1391,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_noded_v1_journal_proto_msgTypes[10]
+	mi := &file_noded_v1_journal_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1403,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[10]
+	mi := &file_noded_v1_journal_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1416,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{10}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Progress) GetNode() string {
@@ -1207,7 +1467,7 @@ type ListUnitsRequest struct {
 
 func (x *ListUnitsRequest) Reset() {
 	*x = ListUnitsRequest{}
-	mi := &file_noded_v1_journal_proto_msgTypes[11]
+	mi := &file_noded_v1_journal_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1479,7 @@ func (x *ListUnitsRequest) String() string {
 func (*ListUnitsRequest) ProtoMessage() {}
 
 func (x *ListUnitsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[11]
+	mi := &file_noded_v1_journal_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1492,7 @@ func (x *ListUnitsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUnitsRequest.ProtoReflect.Descriptor instead.
 func (*ListUnitsRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{11}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListUnitsRequest) GetPatterns() []string {
@@ -1262,7 +1522,7 @@ type ListUnitsResponse struct {
 
 func (x *ListUnitsResponse) Reset() {
 	*x = ListUnitsResponse{}
-	mi := &file_noded_v1_journal_proto_msgTypes[12]
+	mi := &file_noded_v1_journal_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1534,7 @@ func (x *ListUnitsResponse) String() string {
 func (*ListUnitsResponse) ProtoMessage() {}
 
 func (x *ListUnitsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[12]
+	mi := &file_noded_v1_journal_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1547,7 @@ func (x *ListUnitsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUnitsResponse.ProtoReflect.Descriptor instead.
 func (*ListUnitsResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{12}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListUnitsResponse) GetNode() string {
@@ -1315,7 +1575,7 @@ type JournalUnit struct {
 
 func (x *JournalUnit) Reset() {
 	*x = JournalUnit{}
-	mi := &file_noded_v1_journal_proto_msgTypes[13]
+	mi := &file_noded_v1_journal_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1327,7 +1587,7 @@ func (x *JournalUnit) String() string {
 func (*JournalUnit) ProtoMessage() {}
 
 func (x *JournalUnit) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[13]
+	mi := &file_noded_v1_journal_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1340,7 +1600,7 @@ func (x *JournalUnit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JournalUnit.ProtoReflect.Descriptor instead.
 func (*JournalUnit) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{13}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *JournalUnit) GetName() string {
@@ -1359,7 +1619,7 @@ type ListBootsRequest struct {
 
 func (x *ListBootsRequest) Reset() {
 	*x = ListBootsRequest{}
-	mi := &file_noded_v1_journal_proto_msgTypes[14]
+	mi := &file_noded_v1_journal_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +1631,7 @@ func (x *ListBootsRequest) String() string {
 func (*ListBootsRequest) ProtoMessage() {}
 
 func (x *ListBootsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[14]
+	mi := &file_noded_v1_journal_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +1644,7 @@ func (x *ListBootsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBootsRequest.ProtoReflect.Descriptor instead.
 func (*ListBootsRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{14}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{15}
 }
 
 // ListBootsResponse answers ListBoots.
@@ -1400,7 +1660,7 @@ type ListBootsResponse struct {
 
 func (x *ListBootsResponse) Reset() {
 	*x = ListBootsResponse{}
-	mi := &file_noded_v1_journal_proto_msgTypes[15]
+	mi := &file_noded_v1_journal_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1672,7 @@ func (x *ListBootsResponse) String() string {
 func (*ListBootsResponse) ProtoMessage() {}
 
 func (x *ListBootsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[15]
+	mi := &file_noded_v1_journal_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1685,7 @@ func (x *ListBootsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBootsResponse.ProtoReflect.Descriptor instead.
 func (*ListBootsResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{15}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListBootsResponse) GetNode() string {
@@ -1459,7 +1719,7 @@ type JournalBoot struct {
 
 func (x *JournalBoot) Reset() {
 	*x = JournalBoot{}
-	mi := &file_noded_v1_journal_proto_msgTypes[16]
+	mi := &file_noded_v1_journal_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1471,7 +1731,7 @@ func (x *JournalBoot) String() string {
 func (*JournalBoot) ProtoMessage() {}
 
 func (x *JournalBoot) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[16]
+	mi := &file_noded_v1_journal_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1484,7 +1744,7 @@ func (x *JournalBoot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JournalBoot.ProtoReflect.Descriptor instead.
 func (*JournalBoot) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{16}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *JournalBoot) GetOffset() int32 {
@@ -1524,7 +1784,7 @@ type ListFieldsRequest struct {
 
 func (x *ListFieldsRequest) Reset() {
 	*x = ListFieldsRequest{}
-	mi := &file_noded_v1_journal_proto_msgTypes[17]
+	mi := &file_noded_v1_journal_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1796,7 @@ func (x *ListFieldsRequest) String() string {
 func (*ListFieldsRequest) ProtoMessage() {}
 
 func (x *ListFieldsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[17]
+	mi := &file_noded_v1_journal_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1809,7 @@ func (x *ListFieldsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFieldsRequest.ProtoReflect.Descriptor instead.
 func (*ListFieldsRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{17}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{18}
 }
 
 // ListFieldsResponse answers ListFields.
@@ -1565,7 +1825,7 @@ type ListFieldsResponse struct {
 
 func (x *ListFieldsResponse) Reset() {
 	*x = ListFieldsResponse{}
-	mi := &file_noded_v1_journal_proto_msgTypes[18]
+	mi := &file_noded_v1_journal_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1577,7 +1837,7 @@ func (x *ListFieldsResponse) String() string {
 func (*ListFieldsResponse) ProtoMessage() {}
 
 func (x *ListFieldsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[18]
+	mi := &file_noded_v1_journal_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1590,7 +1850,7 @@ func (x *ListFieldsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFieldsResponse.ProtoReflect.Descriptor instead.
 func (*ListFieldsResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{18}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListFieldsResponse) GetNode() string {
@@ -1618,7 +1878,7 @@ type ListFieldValuesRequest struct {
 
 func (x *ListFieldValuesRequest) Reset() {
 	*x = ListFieldValuesRequest{}
-	mi := &file_noded_v1_journal_proto_msgTypes[19]
+	mi := &file_noded_v1_journal_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1890,7 @@ func (x *ListFieldValuesRequest) String() string {
 func (*ListFieldValuesRequest) ProtoMessage() {}
 
 func (x *ListFieldValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[19]
+	mi := &file_noded_v1_journal_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1903,7 @@ func (x *ListFieldValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFieldValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListFieldValuesRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{19}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListFieldValuesRequest) GetField() string {
@@ -1666,7 +1926,7 @@ type ListFieldValuesResponse struct {
 
 func (x *ListFieldValuesResponse) Reset() {
 	*x = ListFieldValuesResponse{}
-	mi := &file_noded_v1_journal_proto_msgTypes[20]
+	mi := &file_noded_v1_journal_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1938,7 @@ func (x *ListFieldValuesResponse) String() string {
 func (*ListFieldValuesResponse) ProtoMessage() {}
 
 func (x *ListFieldValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[20]
+	mi := &file_noded_v1_journal_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1951,7 @@ func (x *ListFieldValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFieldValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListFieldValuesResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{20}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListFieldValuesResponse) GetNode() string {
@@ -1717,7 +1977,7 @@ type GetUsageRequest struct {
 
 func (x *GetUsageRequest) Reset() {
 	*x = GetUsageRequest{}
-	mi := &file_noded_v1_journal_proto_msgTypes[21]
+	mi := &file_noded_v1_journal_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +1989,7 @@ func (x *GetUsageRequest) String() string {
 func (*GetUsageRequest) ProtoMessage() {}
 
 func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[21]
+	mi := &file_noded_v1_journal_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +2002,7 @@ func (x *GetUsageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageRequest.ProtoReflect.Descriptor instead.
 func (*GetUsageRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{21}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{22}
 }
 
 // GetUsageResponse answers GetUsage.
@@ -1760,7 +2020,7 @@ type GetUsageResponse struct {
 
 func (x *GetUsageResponse) Reset() {
 	*x = GetUsageResponse{}
-	mi := &file_noded_v1_journal_proto_msgTypes[22]
+	mi := &file_noded_v1_journal_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +2032,7 @@ func (x *GetUsageResponse) String() string {
 func (*GetUsageResponse) ProtoMessage() {}
 
 func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[22]
+	mi := &file_noded_v1_journal_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +2045,7 @@ func (x *GetUsageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUsageResponse.ProtoReflect.Descriptor instead.
 func (*GetUsageResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{22}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetUsageResponse) GetNode() string {
@@ -1842,7 +2102,7 @@ type JournalFile struct {
 
 func (x *JournalFile) Reset() {
 	*x = JournalFile{}
-	mi := &file_noded_v1_journal_proto_msgTypes[23]
+	mi := &file_noded_v1_journal_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1854,7 +2114,7 @@ func (x *JournalFile) String() string {
 func (*JournalFile) ProtoMessage() {}
 
 func (x *JournalFile) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_journal_proto_msgTypes[23]
+	mi := &file_noded_v1_journal_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1867,7 +2127,7 @@ func (x *JournalFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JournalFile.ProtoReflect.Descriptor instead.
 func (*JournalFile) Descriptor() ([]byte, []int) {
-	return file_noded_v1_journal_proto_rawDescGZIP(), []int{23}
+	return file_noded_v1_journal_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *JournalFile) GetPath() string {
@@ -1958,7 +2218,7 @@ var File_noded_v1_journal_proto protoreflect.FileDescriptor
 
 const file_noded_v1_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x16noded/v1/journal.proto\x12\bnoded.v1\x1a\x16noded/v1/options.proto\"\xc7\x04\n" +
+	"\x16noded/v1/journal.proto\x12\bnoded.v1\x1a\x16noded/v1/options.proto\"\xee\x04\n" +
 	"\x19JournalServiceReadRequest\x123\n" +
 	"\x13since_realtime_usec\x18\x01 \x01(\x04H\x00R\x11sinceRealtimeUsec\x88\x01\x01\x123\n" +
 	"\x13until_realtime_usec\x18\x02 \x01(\x04H\x01R\x11untilRealtimeUsec\x88\x01\x01\x12\x16\n" +
@@ -1974,10 +2234,11 @@ const file_noded_v1_journal_proto_rawDesc = "" +
 	"\tno_fields\x18\v \x01(\bR\bnoFields\x12'\n" +
 	"\x0finclude_catalog\x18\f \x01(\bR\x0eincludeCatalog\x12!\n" +
 	"\fomit_cursors\x18\r \x01(\bR\vomitCursors\x12)\n" +
-	"\x10catalog_language\x18\x11 \x01(\tR\x0fcatalogLanguageB\x16\n" +
+	"\x10catalog_language\x18\x11 \x01(\tR\x0fcatalogLanguage\x12%\n" +
+	"\x0eaccept_compact\x18\x0e \x01(\bR\racceptCompactB\x16\n" +
 	"\x14_since_realtime_usecB\x16\n" +
 	"\x14_until_realtime_usecB\b\n" +
-	"\x06_linesJ\x04\b\x0e\x10\x11\"\xb8\x04\n" +
+	"\x06_linesJ\x04\b\x0f\x10\x11\"\xb8\x04\n" +
 	"\rJournalFilter\x123\n" +
 	"\amatches\x18\x01 \x03(\v2\x19.noded.v1.FieldMatchGroupR\amatches\x12\x14\n" +
 	"\x05units\x18\x02 \x03(\tR\x05units\x12\x1d\n" +
@@ -2012,12 +2273,13 @@ const file_noded_v1_journal_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"7\n" +
 	"\rBootReference\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
-	"\x06offset\x18\x02 \x01(\x11R\x06offset\"\xb0\x01\n" +
+	"\x06offset\x18\x02 \x01(\x11R\x06offset\"\xeb\x01\n" +
 	"\x1aJournalServiceReadResponse\x12.\n" +
 	"\x05batch\x18\x01 \x01(\v2\x16.noded.v1.JournalBatchH\x00R\x05batch\x12!\n" +
 	"\x03gap\x18\x02 \x01(\v2\r.noded.v1.GapH\x00R\x03gap\x120\n" +
-	"\bprogress\x18\x03 \x01(\v2\x12.noded.v1.ProgressH\x00R\bprogressB\a\n" +
-	"\x05eventJ\x04\b\x04\x10\a\"@\n" +
+	"\bprogress\x18\x03 \x01(\v2\x12.noded.v1.ProgressH\x00R\bprogress\x129\n" +
+	"\acompact\x18\x04 \x01(\v2\x1d.noded.v1.JournalCompactBatchH\x00R\acompactB\a\n" +
+	"\x05eventJ\x04\b\x05\x10\a\"@\n" +
 	"\fJournalBatch\x120\n" +
 	"\aentries\x18\x01 \x03(\v2\x16.noded.v1.JournalEntryR\aentries\"\xb9\x02\n" +
 	"\fJournalEntry\x12\x12\n" +
@@ -2031,7 +2293,39 @@ const file_noded_v1_journal_proto_rawDesc = "" +
 	"\x06cursor\x18\b \x01(\tR\x06cursor\x12.\n" +
 	"\x06fields\x18\t \x03(\v2\x16.noded.v1.JournalFieldR\x06fields\x12\x18\n" +
 	"\acatalog\x18\n" +
-	" \x01(\tR\acatalog\"8\n" +
+	" \x01(\tR\acatalog\"\x9e\x05\n" +
+	"\x13JournalCompactBatch\x12\x14\n" +
+	"\x05reset\x18\x01 \x01(\bR\x05reset\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12\x14\n" +
+	"\x05names\x18\x03 \x03(\tR\x05names\x12\x18\n" +
+	"\asources\x18\x04 \x01(\fR\asources\x12\x1f\n" +
+	"\vvalue_names\x18\x05 \x03(\rR\n" +
+	"valueNames\x12\x1f\n" +
+	"\vvalue_sizes\x18\x06 \x03(\rR\n" +
+	"valueSizes\x12\x1f\n" +
+	"\vvalue_bytes\x18\a \x01(\fR\n" +
+	"valueBytes\x12\x1b\n" +
+	"\trun_sizes\x18\b \x03(\rR\brunSizes\x12\x1d\n" +
+	"\n" +
+	"run_values\x18\t \x03(\rR\trunValues\x12\x1d\n" +
+	"\n" +
+	"xor_hashes\x18\n" +
+	" \x03(\x06R\txorHashes\x12#\n" +
+	"\rentry_sources\x18\v \x03(\rR\fentrySources\x12\x18\n" +
+	"\aseqnums\x18\f \x03(\x12R\aseqnums\x12%\n" +
+	"\x0erealtimes_usec\x18\r \x03(\x12R\rrealtimesUsec\x12'\n" +
+	"\x0fmonotonics_usec\x18\x0e \x03(\x12R\x0emonotonicsUsec\x12\x1d\n" +
+	"\n" +
+	"entry_runs\x18\x0f \x03(\rR\tentryRuns\x12\x1d\n" +
+	"\n" +
+	"rest_sizes\x18\x10 \x03(\rR\trestSizes\x12\x12\n" +
+	"\x04rest\x18\x11 \x03(\rR\x04rest\x12\x1f\n" +
+	"\vlocal_sizes\x18\x12 \x03(\rR\n" +
+	"localSizes\x12\x1f\n" +
+	"\vlocal_bytes\x18\x13 \x01(\fR\n" +
+	"localBytes\x12'\n" +
+	"\x0fcatalog_entries\x18\x14 \x03(\rR\x0ecatalogEntries\x12#\n" +
+	"\rcatalog_texts\x18\x15 \x03(\tR\fcatalogTexts\"8\n" +
 	"\fJournalField\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value\"\x80\x02\n" +
@@ -2141,7 +2435,7 @@ func file_noded_v1_journal_proto_rawDescGZIP() []byte {
 }
 
 var file_noded_v1_journal_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_noded_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_noded_v1_journal_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_noded_v1_journal_proto_goTypes = []any{
 	(Level)(0),                         // 0: noded.v1.Level
 	(GapReason)(0),                     // 1: noded.v1.GapReason
@@ -2153,22 +2447,23 @@ var file_noded_v1_journal_proto_goTypes = []any{
 	(*JournalServiceReadResponse)(nil), // 7: noded.v1.JournalServiceReadResponse
 	(*JournalBatch)(nil),               // 8: noded.v1.JournalBatch
 	(*JournalEntry)(nil),               // 9: noded.v1.JournalEntry
-	(*JournalField)(nil),               // 10: noded.v1.JournalField
-	(*Gap)(nil),                        // 11: noded.v1.Gap
-	(*Progress)(nil),                   // 12: noded.v1.Progress
-	(*ListUnitsRequest)(nil),           // 13: noded.v1.ListUnitsRequest
-	(*ListUnitsResponse)(nil),          // 14: noded.v1.ListUnitsResponse
-	(*JournalUnit)(nil),                // 15: noded.v1.JournalUnit
-	(*ListBootsRequest)(nil),           // 16: noded.v1.ListBootsRequest
-	(*ListBootsResponse)(nil),          // 17: noded.v1.ListBootsResponse
-	(*JournalBoot)(nil),                // 18: noded.v1.JournalBoot
-	(*ListFieldsRequest)(nil),          // 19: noded.v1.ListFieldsRequest
-	(*ListFieldsResponse)(nil),         // 20: noded.v1.ListFieldsResponse
-	(*ListFieldValuesRequest)(nil),     // 21: noded.v1.ListFieldValuesRequest
-	(*ListFieldValuesResponse)(nil),    // 22: noded.v1.ListFieldValuesResponse
-	(*GetUsageRequest)(nil),            // 23: noded.v1.GetUsageRequest
-	(*GetUsageResponse)(nil),           // 24: noded.v1.GetUsageResponse
-	(*JournalFile)(nil),                // 25: noded.v1.JournalFile
+	(*JournalCompactBatch)(nil),        // 10: noded.v1.JournalCompactBatch
+	(*JournalField)(nil),               // 11: noded.v1.JournalField
+	(*Gap)(nil),                        // 12: noded.v1.Gap
+	(*Progress)(nil),                   // 13: noded.v1.Progress
+	(*ListUnitsRequest)(nil),           // 14: noded.v1.ListUnitsRequest
+	(*ListUnitsResponse)(nil),          // 15: noded.v1.ListUnitsResponse
+	(*JournalUnit)(nil),                // 16: noded.v1.JournalUnit
+	(*ListBootsRequest)(nil),           // 17: noded.v1.ListBootsRequest
+	(*ListBootsResponse)(nil),          // 18: noded.v1.ListBootsResponse
+	(*JournalBoot)(nil),                // 19: noded.v1.JournalBoot
+	(*ListFieldsRequest)(nil),          // 20: noded.v1.ListFieldsRequest
+	(*ListFieldsResponse)(nil),         // 21: noded.v1.ListFieldsResponse
+	(*ListFieldValuesRequest)(nil),     // 22: noded.v1.ListFieldValuesRequest
+	(*ListFieldValuesResponse)(nil),    // 23: noded.v1.ListFieldValuesResponse
+	(*GetUsageRequest)(nil),            // 24: noded.v1.GetUsageRequest
+	(*GetUsageResponse)(nil),           // 25: noded.v1.GetUsageResponse
+	(*JournalFile)(nil),                // 26: noded.v1.JournalFile
 }
 var file_noded_v1_journal_proto_depIdxs = []int32{
 	3,  // 0: noded.v1.JournalServiceReadRequest.filter:type_name -> noded.v1.JournalFilter
@@ -2177,31 +2472,32 @@ var file_noded_v1_journal_proto_depIdxs = []int32{
 	0,  // 3: noded.v1.JournalFilter.max_level:type_name -> noded.v1.Level
 	5,  // 4: noded.v1.FieldMatchGroup.terms:type_name -> noded.v1.FieldMatch
 	8,  // 5: noded.v1.JournalServiceReadResponse.batch:type_name -> noded.v1.JournalBatch
-	11, // 6: noded.v1.JournalServiceReadResponse.gap:type_name -> noded.v1.Gap
-	12, // 7: noded.v1.JournalServiceReadResponse.progress:type_name -> noded.v1.Progress
-	9,  // 8: noded.v1.JournalBatch.entries:type_name -> noded.v1.JournalEntry
-	10, // 9: noded.v1.JournalEntry.fields:type_name -> noded.v1.JournalField
-	1,  // 10: noded.v1.Gap.reason:type_name -> noded.v1.GapReason
-	15, // 11: noded.v1.ListUnitsResponse.units:type_name -> noded.v1.JournalUnit
-	18, // 12: noded.v1.ListBootsResponse.boots:type_name -> noded.v1.JournalBoot
-	25, // 13: noded.v1.GetUsageResponse.files:type_name -> noded.v1.JournalFile
-	2,  // 14: noded.v1.JournalService.Read:input_type -> noded.v1.JournalServiceReadRequest
-	13, // 15: noded.v1.JournalService.ListUnits:input_type -> noded.v1.ListUnitsRequest
-	16, // 16: noded.v1.JournalService.ListBoots:input_type -> noded.v1.ListBootsRequest
-	19, // 17: noded.v1.JournalService.ListFields:input_type -> noded.v1.ListFieldsRequest
-	21, // 18: noded.v1.JournalService.ListFieldValues:input_type -> noded.v1.ListFieldValuesRequest
-	23, // 19: noded.v1.JournalService.GetUsage:input_type -> noded.v1.GetUsageRequest
-	7,  // 20: noded.v1.JournalService.Read:output_type -> noded.v1.JournalServiceReadResponse
-	14, // 21: noded.v1.JournalService.ListUnits:output_type -> noded.v1.ListUnitsResponse
-	17, // 22: noded.v1.JournalService.ListBoots:output_type -> noded.v1.ListBootsResponse
-	20, // 23: noded.v1.JournalService.ListFields:output_type -> noded.v1.ListFieldsResponse
-	22, // 24: noded.v1.JournalService.ListFieldValues:output_type -> noded.v1.ListFieldValuesResponse
-	24, // 25: noded.v1.JournalService.GetUsage:output_type -> noded.v1.GetUsageResponse
-	20, // [20:26] is the sub-list for method output_type
-	14, // [14:20] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	12, // 6: noded.v1.JournalServiceReadResponse.gap:type_name -> noded.v1.Gap
+	13, // 7: noded.v1.JournalServiceReadResponse.progress:type_name -> noded.v1.Progress
+	10, // 8: noded.v1.JournalServiceReadResponse.compact:type_name -> noded.v1.JournalCompactBatch
+	9,  // 9: noded.v1.JournalBatch.entries:type_name -> noded.v1.JournalEntry
+	11, // 10: noded.v1.JournalEntry.fields:type_name -> noded.v1.JournalField
+	1,  // 11: noded.v1.Gap.reason:type_name -> noded.v1.GapReason
+	16, // 12: noded.v1.ListUnitsResponse.units:type_name -> noded.v1.JournalUnit
+	19, // 13: noded.v1.ListBootsResponse.boots:type_name -> noded.v1.JournalBoot
+	26, // 14: noded.v1.GetUsageResponse.files:type_name -> noded.v1.JournalFile
+	2,  // 15: noded.v1.JournalService.Read:input_type -> noded.v1.JournalServiceReadRequest
+	14, // 16: noded.v1.JournalService.ListUnits:input_type -> noded.v1.ListUnitsRequest
+	17, // 17: noded.v1.JournalService.ListBoots:input_type -> noded.v1.ListBootsRequest
+	20, // 18: noded.v1.JournalService.ListFields:input_type -> noded.v1.ListFieldsRequest
+	22, // 19: noded.v1.JournalService.ListFieldValues:input_type -> noded.v1.ListFieldValuesRequest
+	24, // 20: noded.v1.JournalService.GetUsage:input_type -> noded.v1.GetUsageRequest
+	7,  // 21: noded.v1.JournalService.Read:output_type -> noded.v1.JournalServiceReadResponse
+	15, // 22: noded.v1.JournalService.ListUnits:output_type -> noded.v1.ListUnitsResponse
+	18, // 23: noded.v1.JournalService.ListBoots:output_type -> noded.v1.ListBootsResponse
+	21, // 24: noded.v1.JournalService.ListFields:output_type -> noded.v1.ListFieldsResponse
+	23, // 25: noded.v1.JournalService.ListFieldValues:output_type -> noded.v1.ListFieldValuesResponse
+	25, // 26: noded.v1.JournalService.GetUsage:output_type -> noded.v1.GetUsageResponse
+	21, // [21:27] is the sub-list for method output_type
+	15, // [15:21] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_noded_v1_journal_proto_init() }
@@ -2216,6 +2512,7 @@ func file_noded_v1_journal_proto_init() {
 		(*JournalServiceReadResponse_Batch)(nil),
 		(*JournalServiceReadResponse_Gap)(nil),
 		(*JournalServiceReadResponse_Progress)(nil),
+		(*JournalServiceReadResponse_Compact)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2223,7 +2520,7 @@ func file_noded_v1_journal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_noded_v1_journal_proto_rawDesc), len(file_noded_v1_journal_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
