@@ -1,8 +1,8 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package journalfile reads the on-disk format of systemd journal files in pure Go: headers, the files of a
-// journal directory, and a check of a whole file's structure. The format is documented by the
+// Package journalfile reads the on-disk format of systemd journal files in pure Go: headers, and a check of
+// a whole file's structure. The format is documented by the
 // systemd project as "Journal File Format", https://systemd.io/JOURNAL_FILE_FORMAT/.
 //
 //	h, err := journalfile.ReadHeader("/var/log/journal/MACHINE/system.journal")

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 
 	"github.com/noded/noded/journal"
 )
@@ -49,8 +48,7 @@ func (h *Header) has(end uint64) bool { return h.HeaderSize >= end }
 // ReadHeader reads the header of the file and checks it as far as it can be without looking at
 // objects. Errors about the content are a *FormatError.
 func ReadHeader(path string) (Header, error) {
-	// Not to hang on a FIFO of that name.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := OpenFile(path)
 	if err != nil {
 		return Header{}, fmt.Errorf("open journal file: %w", err)
 	}
@@ -71,9 +69,7 @@ func HeaderOf(f *os.File) (Header, error) {
 	}
 	h, err := parseHeader(f, uint64(info.Size()))
 	h.Path = path
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		h.DiskBytes = uint64(st.Blocks) * 512
-	}
+	h.DiskBytes = diskBytes(info)
 	var format *FormatError
 	if errors.As(err, &format) {
 		format.Path = path

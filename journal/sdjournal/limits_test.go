@@ -154,7 +154,7 @@ func TestTornFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := time.Now()
-	r.origin.listing.expire()
+	r.origin.set.Expire()
 	if problems := r.Problems(); len(problems) != 0 {
 		t.Errorf("Problems = %v at once, want none", problems)
 	}
@@ -207,47 +207,5 @@ func TestListingOfFieldsCanceled(t *testing.T) {
 	}
 	if err := r.FieldValues(ctx, "MESSAGE", func([]byte) bool { return true }); !errors.Is(err, context.Canceled) {
 		t.Errorf("FieldValues: %v, want context.Canceled", err)
-	}
-}
-
-// TestTails: files that are not written to hold no descriptor, and what is written to them later counts.
-func TestTails(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "system.journal")
-	journaltest.Write(t, path, journaltest.Options{}, entries(3))
-	r := open(t, New(), journal.Source{Directory: dir})
-	tail := func() uint64 {
-		t.Helper()
-		tails, err := r.Tails()
-		if err != nil || len(tails) != 1 {
-			t.Fatalf("Tails = %v, %v, want one", tails, err)
-		}
-		return tails[0].Seqnum
-	}
-	if got := tail(); got != 3 || len(r.tails.growing) != 0 || len(r.tails.resting) != 1 {
-		t.Errorf("tail %d, %d files open, %d resting, want 3, 0, 1", got, len(r.tails.growing), len(r.tails.resting))
-	}
-	patchFile(t, path, 160, 9) // the newest sequence number
-	patchFile(t, path, 16, 1)  // online
-	r.tails.looked = time.Time{}
-	if got := tail(); got != 8 || len(r.tails.growing) != 1 || len(r.tails.resting) != 0 {
-		t.Errorf("tail %d, %d files open, %d resting, want 8, 1, 0", got, len(r.tails.growing), len(r.tails.resting))
-	}
-	patchFile(t, path, 160, 10)
-	if got := tail(); got != 9 {
-		t.Errorf("tail %d, want 9", got)
-	}
-}
-
-func patchFile(t *testing.T, path string, at int64, b byte) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt([]byte{b}, at); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -7,6 +7,7 @@ package sdjournal
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/fileset"
 )
 
 const (
@@ -46,7 +48,7 @@ type reader struct {
 	lastMove time.Time
 
 	watch watcher
-	tails tails
+	tails fileset.Tails
 	// reopened: the next Wait has to tell that files have changed.
 	reopened bool
 	// heavy is the size of the heavy entries since the journal was opened.
@@ -80,8 +82,8 @@ func (r *reader) reopen() error {
 	r.synced, r.reopened, r.heavy = false, true, 0
 	r.entry.forget()
 	r.watch.stop()
-	r.tails.close()
-	r.origin.listing.expire()
+	r.tails.Close()
+	r.origin.set.Expire()
 	if err := old.close(); err != nil {
 		return fmt.Errorf("close journal: %w", err)
 	}
@@ -94,7 +96,7 @@ func (r *reader) Close() error {
 		return nil
 	}
 	r.watch.stop()
-	r.tails.close()
+	r.tails.Close()
 	r.entry.forget()
 	err := r.h.close()
 	r.h = nil
@@ -248,19 +250,36 @@ func (r *reader) Files() ([]journal.File, error) {
 	if r.h == nil {
 		return nil, errClosed
 	}
-	headers, _ := r.origin.inspect()
-	files := make([]journal.File, len(headers))
-	for i := range headers {
-		files[i] = headers[i].File()
+	found, _ := r.origin.inspect()
+	files := make([]journal.File, len(found))
+	for i := range found {
+		files[i] = found[i].File()
 	}
 	return files, nil
+}
+
+// Tails implements journal.Reader.
+func (r *reader) Tails() ([]journal.Header, error) {
+	if r.h == nil {
+		return nil, errClosed
+	}
+	if !r.tails.Known() {
+		files, _ := r.origin.inspect()
+		r.tails.Set(files)
+	}
+	return r.tails.List(), nil
+}
+
+// Damaged implements journal.Reader.
+func (r *reader) Damaged(ctx context.Context, paths []string) []journal.FileProblem {
+	return fileset.Damaged(ctx, paths)
 }
 
 // Problems implements journal.Reader: the files and directories that cannot be opened now, and
 // what listing fields found to be damaged.
 func (r *reader) Problems() []journal.FileProblem {
 	if r.h == nil {
-		return []journal.FileProblem{{Path: r.origin.name(), Reason: journal.GapUnknown, Err: errClosed}}
+		return []journal.FileProblem{{Path: r.origin.set.Name(), Reason: journal.GapUnknown, Err: errClosed}}
 	}
 	_, problems := r.origin.inspect()
 	return slices.Clone(problems)

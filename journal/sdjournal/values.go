@@ -149,7 +149,7 @@ func (r *reader) eachFile(ctx context.Context, f func(h *handle, header *journal
 	}
 	var bad error
 	good := false
-	for _, path := range r.origin.diskOrder() {
+	for _, path := range r.origin.set.DiskOrder() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -165,7 +165,7 @@ func (r *reader) eachFile(ctx context.Context, f func(h *handle, header *journal
 			good = true
 		case !errors.Is(err, fs.ErrNotExist):
 			bad = fmt.Errorf("journal file %q: %w", path, err)
-			r.origin.listing.note(path, bad)
+			r.origin.set.Note(path, bad)
 		}
 	}
 	if good {
@@ -189,17 +189,4 @@ func (r *reader) withFile(path string, f func(h *handle) (bool, error)) (bool, e
 		return false, fmt.Errorf("close journal: %w", closeErr)
 	}
 	return more, err
-}
-
-// diskOrder lists the files in the order in which libsystemd opens them.
-func (o *origin) diskOrder() []string {
-	var paths []string
-	if len(o.source.Files) > 0 {
-		paths, _ = o.paths(false)
-		return paths
-	}
-	search := o.search
-	search.DiskOrder = true
-	paths, _ = search.Files()
-	return paths
 }

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/fileset"
 )
 
 // journald tells of new entries by inotify at most every 250 ms. A wait therefore ends early
@@ -29,7 +30,7 @@ const (
 	busyFor = time.Second
 	// listPause is how often the files of the source are listed, to find files that inotify did not tell
 	// of. manyListPause is for sources of more than manyFiles.
-	listPause     = 200 * time.Millisecond
+	listPause     = fileset.Fresh
 	manyListPause = time.Second
 	manyFiles     = 100
 )
@@ -116,7 +117,7 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 // a rename libsystemd would drop the file with entries in it that were not read yet.
 func (r *reader) startWatch() error {
 	r.watch.started, r.watch.err = true, nil
-	r.origin.listing.following = true
+	r.origin.set.Follow()
 	if r.origin.list {
 		return nil
 	}
@@ -214,8 +215,8 @@ func (r *reader) process() (journal.Change, error) {
 	case result == changeSome:
 		return journal.ChangeAppended, nil
 	case result == changeFiles:
-		r.tails.close()
-		r.origin.listing.expire()
+		r.tails.Close()
+		r.origin.set.Expire()
 		return journal.ChangeFiles, nil
 	default:
 		return journal.ChangeFiles, r.reopen()
@@ -232,7 +233,7 @@ func (r *reader) checkFiles() (bool, error) {
 	if time.Since(r.watch.listed) < pause {
 		return false, nil
 	}
-	paths, err := r.origin.paths(false)
+	paths, err := r.origin.set.Paths(false)
 	if err != nil {
 		return false, err
 	}
@@ -268,12 +269,12 @@ func (r *reader) checkFiles() (bool, error) {
 // checkTorn looks again at files that were empty or truncated when they appeared. It reports whether they count now, as
 // good or as bad.
 func (r *reader) checkTorn() bool {
-	if !r.origin.listing.withheld {
+	if !r.origin.set.Withheld() {
 		return false
 	}
-	r.origin.listing.expire()
+	r.origin.set.Expire()
 	r.origin.inspect()
-	return !r.origin.listing.withheld
+	return !r.origin.set.Withheld()
 }
 
 // missing compares the space that libsystemd's open files use with that of the files that it should have open. The
@@ -283,11 +284,11 @@ func (r *reader) missing() uint64 {
 	if err != nil {
 		return ^uint64(0)
 	}
-	r.origin.listing.expire()
-	headers, _ := r.origin.inspect()
+	r.origin.set.Expire()
+	files, _ := r.origin.inspect()
 	var want uint64
-	for i := range headers {
-		want += headers[i].DiskBytes
+	for i := range files {
+		want += files[i].DiskBytes
 	}
 	return want - used
 }

@@ -1,33 +1,28 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux && cgo
-
-package sdjournal
+package fileset
 
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/noded/noded/journal/journalfile"
 )
 
-// tracker remembers the files of a list by inode. journald rotates a file by renaming it within its
+// tracker remembers the files of a list by their IDs. journald rotates a file by renaming it within its
 // directory: the entries that a follower of that name has not seen yet are then in the renamed file, which
 // therefore stays in the list.
 type tracker struct {
-	files map[inode]string
+	files map[ID]string
 }
-
-type inode struct{ device, number uint64 }
 
 // update takes the paths that the patterns give now and returns them with those of files that were in
 // an earlier list and have been renamed since.
 func (t *tracker) update(paths []string) []string {
-	now := make(map[inode]string, len(paths))
+	now := make(map[ID]string, len(paths))
 	for _, path := range paths {
-		if id, ok := inodeOf(path); ok {
+		if id, ok := IDOf(path); ok {
 			now[id] = path
 		}
 	}
@@ -50,7 +45,7 @@ func (t *tracker) update(paths []string) []string {
 }
 
 // addRenamed looks in dir for files that were in the list.
-func (t *tracker) addRenamed(dir string, now map[inode]string, paths []string) []string {
+func (t *tracker) addRenamed(dir string, now map[ID]string, paths []string) []string {
 	items, err := os.ReadDir(dir)
 	if err != nil {
 		return paths
@@ -60,7 +55,7 @@ func (t *tracker) addRenamed(dir string, now map[inode]string, paths []string) [
 			continue
 		}
 		path := filepath.Join(dir, item.Name())
-		id, ok := inodeOf(path)
+		id, ok := IDOf(path)
 		if !ok || t.files[id] == "" || now[id] != "" {
 			continue
 		}
@@ -68,20 +63,4 @@ func (t *tracker) addRenamed(dir string, now map[inode]string, paths []string) [
 		paths = append(paths, path)
 	}
 	return paths
-}
-
-func inodeOf(path string) (inode, bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return inode{}, false
-	}
-	return inodeOfInfo(info)
-}
-
-func inodeOfInfo(info os.FileInfo) (inode, bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return inode{}, false
-	}
-	return inode{device: uint64(st.Dev), number: st.Ino}, true
 }

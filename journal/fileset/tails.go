@@ -1,14 +1,11 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build linux && cgo
-
-package sdjournal
+package fileset
 
 import (
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/noded/noded/journal"
@@ -16,17 +13,17 @@ import (
 )
 
 const (
-	// maxGrowing bounds the number of descriptors that tails holds. A journald has one file online, or
+	// maxGrowing bounds the number of descriptors that Tails holds. A journald has one file online, or
 	// one for each user that logs.
 	maxGrowing = 16
 	// offlinePause is how often the files are looked at that nobody writes to now.
 	offlinePause = time.Second
 )
 
-// tails knows the newest entry of each sequence. Files that are being written to are held open, so that a look at them
-// costs one read each, and a rename does not matter. Those that could be written to again are looked at now
-// and then; archived ones never.
-type tails struct {
+// Tails knows the newest entry of each sequence in a number of files, as journal.Reader.Tails tells. Files that are being written
+// to are held open, so that a look at them costs one read each, and a rename does not matter. Those that could be written to
+// again are looked at now and then; archived ones never. The zero Tails has no files; Close releases what it holds.
+type Tails struct {
 	known bool
 	// fixed are those of files that do not grow, each sequence once.
 	fixed newest
@@ -63,24 +60,19 @@ func (n newest) add(h *journalfile.Header) {
 	}
 }
 
-// close releases the descriptors; the files are looked for anew when they are needed.
-func (t *tails) close() {
+// Close releases the descriptors and forgets the files; Set begins anew.
+func (t *Tails) Close() {
 	for _, f := range t.growing {
 		f.Close() // only read from
 	}
-	*t = tails{}
+	*t = Tails{}
 }
 
-// Tails implements journal.Reader.
-func (r *reader) Tails() ([]journal.Header, error) {
-	if r.h == nil {
-		return nil, errClosed
-	}
-	t := &r.tails
-	if !t.known {
-		headers, _ := r.origin.inspect()
-		t.set(headers)
-	}
+// Known reports whether Set was called since the last Close.
+func (t *Tails) Known() bool { return t.known }
+
+// List returns the newest entries there are now, each sequence once, in no order.
+func (t *Tails) List() []journal.Header {
 	t.lookAtResting()
 	all := make(newest, len(t.fixed)+1)
 	for id, h := range t.fixed {
@@ -96,14 +88,16 @@ func (r *reader) Tails() ([]journal.Header, error) {
 	for _, h := range all {
 		list = append(list, h)
 	}
-	return list, nil
+	return list
 }
 
-func (t *tails) set(headers []journalfile.Header) {
+// Set says which files there are, in place of those before.
+func (t *Tails) Set(files []File) {
+	t.Close()
 	t.known, t.looked = true, time.Now()
 	t.fixed = newest{}
-	for i := range headers {
-		h := &headers[i]
+	for i := range files {
+		h := &files[i].Header
 		switch {
 		case h.State == journalfile.StateArchived:
 		case h.State == journalfile.StateOnline && t.hold(h.Path):
@@ -116,7 +110,7 @@ func (t *tails) set(headers []journalfile.Header) {
 }
 
 // lookAtResting takes what was written to files that were not online.
-func (t *tails) lookAtResting() {
+func (t *Tails) lookAtResting() {
 	if time.Since(t.looked) < offlinePause {
 		return
 	}
@@ -132,11 +126,11 @@ func (t *tails) lookAtResting() {
 }
 
 // hold keeps a file open, if there are not too many.
-func (t *tails) hold(path string) bool {
+func (t *Tails) hold(path string) bool {
 	if len(t.growing) >= maxGrowing {
 		return false
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := journalfile.OpenFile(path)
 	if err != nil {
 		return false
 	}
