@@ -31,7 +31,7 @@ func variantRecipes() []recipe {
 			Compression: compress.ZSTD, Threshold: 8, DataBuckets: 7, FieldBuckets: 2, Increase: 4096, FileID: id(0x25), SeqnumID: seqnumID(15),
 		}, mixed(300))},
 		{name: "versions", description: "a sequence of files, each as another version of systemd writes them", build: buildVersions},
-		{name: "small-files", description: "90 files of few entries each, of two sequences", build: buildSmallFiles},
+		{name: "small-files", description: "88 files of few entries each, of two machines", build: buildSmallFiles},
 	}
 }
 
@@ -86,7 +86,7 @@ func buildVersions(dir string) error {
 	})
 }
 
-// buildSmallFiles writes many files; entries of both sequences are of one boot and in between each other.
+// buildSmallFiles writes many files of two sequences, whose entries are of one boot and in between each other.
 func buildSmallFiles(dir string) error {
 	variants := Variants()
 	entries := plain(750, id(0xb7))
@@ -95,11 +95,8 @@ func buildSmallFiles(dir string) error {
 		parts[i%5/3] = append(parts[i%5/3], entries[i])
 	}
 	for s, entries := range parts {
-		sub := filepath.Join(dir, machine().String())
-		if s == 1 {
-			sub += ".web"
-		}
-		err := writeParts(sub, entries, 10-3*s, func(i int) FileOptions {
+		machineID := []journal.ID128{machine(), otherMachine()}[s]
+		err := writeParts(filepath.Join(dir, machineID.String()), entries, 10-3*s, func(i int) FileOptions {
 			o := variants[i%len(variants)].Options
 			o.Increase, o.DataBuckets, o.FieldBuckets = 4096, 31, 7
 			o.FileID, o.SeqnumID = id(byte(1+i+128*s)), seqnumID(17+byte(s))
