@@ -14,7 +14,7 @@ import (
 
 const (
 	// writeBytes is the size from which output is written.
-	writeBytes = 64 << 10
+	writeBytes = 128 << 10
 	// maxKeptBytes is the largest buffer that a Printer keeps for the next record.
 	maxKeptBytes = 1 << 20
 )

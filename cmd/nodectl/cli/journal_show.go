@@ -30,6 +30,8 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 	defer cancel(nil)
 	if c.follow {
 		defer c.watchOutput(ctx, func() { cancel(syscall.EPIPE) })()
+	} else {
+		widenPipe(c.Out)
 	}
 	pager, err := c.startPager()
 	if err != nil {
