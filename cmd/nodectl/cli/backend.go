@@ -5,11 +5,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/catalog"
-	"github.com/noded/noded/journal/engines"
+	"github.com/noded/noded/journal/sdjournal"
 )
 
 // backend is where the journal comes from. Commands cannot tell which one they have. A backend is used
@@ -28,9 +29,6 @@ type backend interface {
 
 // openBackend opens the files that source names, or without a source the noded of the options.
 func (g *globals) openBackend(source *journal.Source, engine string) (backend, error) {
-	if err := g.checkPlatform(source); err != nil {
-		return nil, err
-	}
 	if source == nil {
 		c, err := g.dial()
 		if err != nil {
@@ -41,8 +39,26 @@ func (g *globals) openBackend(source *journal.Source, engine string) (backend, e
 	return g.openFiles(*source, engine)
 }
 
+// engineHelp is the description of --engine.
+const engineHelp = "read files with this `ENGINE`: auto or libsystemd (there is no native one in this build yet)"
+
+// engines are the values of --engine.
+func engines() []string { return []string{"auto", "libsystemd"} }
+
+// parseEngine checks the value of --engine.
+func parseEngine(name string) (journal.Engine, error) {
+	switch name {
+	case "auto", "libsystemd":
+		return sdjournal.New(), nil
+	case "native":
+		return nil, &usageError{err: fmt.Errorf("--engine native: this build has no native engine"), hint: "--engine auto"}
+	default:
+		return nil, &usageError{err: fmt.Errorf("--engine %q: want auto or libsystemd", name), hint: "--engine auto"}
+	}
+}
+
 func (g *globals) openFiles(source journal.Source, engine string) (*files, error) {
-	e, err := parseEngine(engine, engines.HasLibsystemd)
+	e, err := parseEngine(engine)
 	if err != nil {
 		return nil, err
 	}

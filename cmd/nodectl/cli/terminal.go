@@ -26,8 +26,7 @@ func (g *globals) useColor() bool {
 	case "never":
 		return false
 	}
-	f, ok := g.Out.(*os.File)
-	return ok && g.Getenv("NO_COLOR") == "" && g.Getenv("TERM") != "dumb" && isTerminal(f) && enableEscapes(f)
+	return g.Getenv("NO_COLOR") == "" && g.Getenv("TERM") != "dumb" && isTerminal(g.Out)
 }
 
 // columns returns the width of the output: of the terminal, else COLUMNS, else 80.
