@@ -7,8 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
-	"unicode/utf8"
+	"slices"
 
 	"github.com/noded/noded/daemon/audit"
 	"github.com/noded/noded/journal"
@@ -16,15 +15,9 @@ import (
 	"github.com/noded/noded/proto/wire"
 )
 
-const (
-	// batchDelay is how long a record may wait for others: a record that comes this long after the last
-	// batch is sent at once, so that rare matches and the first line are not held back.
-	batchDelay = 20 * time.Millisecond
-	// fieldOverhead and entryOverhead are upper bounds of what a field and an entry take in a message besides
-	// names, values and texts: tags, lengths, numbers and identifiers.
-	fieldOverhead = 16
-	entryOverhead = 128
-)
+// entryOverhead is an upper bound of what an entry takes in a message besides its fields and texts: tags, lengths,
+// numbers and identifiers.
+const entryOverhead = 128
 
 // batcher is the journal.Sink of one Read: it collects entries and sends them in batches, with gaps and progress
 // in their places between them. It belongs to one goroutine.
@@ -41,15 +34,12 @@ type batcher struct {
 	large       *large
 	// send may keep nothing of the message when it returns.
 	send func(*nodedv1.JournalServiceReadResponse) error
+	// compact makes the batches of a caller that takes the compact form; nil for others.
+	compact *wire.CompactEncoder
+	due     *due
 
-	fields  []journal.Field
-	entries []*nodedv1.JournalEntry
-	// slab holds the field messages of the batch, arena the bytes of their values. Both
-	// are used again for the next batch.
-	slab  []nodedv1.JournalField
-	arena []byte
-	size  int
-	sent  time.Time
+	fields []journal.Field
+	plain  plainBatch
 }
 
 var _ journal.Sink = (*batcher)(nil)
@@ -57,10 +47,7 @@ var _ journal.Sink = (*batcher)(nil)
 // Entry implements journal.Sink.
 func (b *batcher) Entry(e journal.Entry) error {
 	header := e.Header()
-	err := b.large.decode(b.ctx, func() (err error) {
-		b.fields, err = e.AppendFields(b.fields[:0], b.mask)
-		return err
-	})
+	run, err := b.decode(e)
 	switch {
 	case err == nil:
 	case errors.Is(err, journal.ErrUnreadable):
@@ -71,33 +58,92 @@ func (b *batcher) Entry(e journal.Entry) error {
 	default:
 		return b.skip(header, journal.GapCorrupt, err.Error())
 	}
-	fields := b.fields
 	size := entryOverhead + len(b.node)
-	for i := range fields {
-		size += len(fields[i].Name) + len(fields[i].Value) + fieldOverhead
+	if b.compact != nil {
+		size += b.compact.FieldBytes(run, b.fields)
+	} else {
+		size += wire.FieldBytes(b.fields)
 	}
 	if size > b.limits.MaxRecordBytes {
 		return b.skip(header, journal.GapTooLarge,
 			fmt.Sprintf("a record of %d bytes; limits.max_record_bytes is %d", size, b.limits.MaxRecordBytes))
 	}
-	m := wire.HeaderToProto(b.node, header, b.omitCursors)
-	size += len(m.GetCursor())
+	catalog := ""
 	if b.catalog != nil {
-		m.Catalog = b.explain(e)
-		size += len(m.GetCatalog())
+		catalog = b.explain(e)
+		size += len(catalog)
 	}
-	if len(b.entries) > 0 && b.size+size > b.limits.MaxBatchBytes {
+	if b.compact != nil && size <= largeBytes {
+		return b.addCompact(&header, run, catalog, size)
+	}
+	return b.addPlain(header, run, catalog, size)
+}
+
+// decode takes the fields of an entry: those behind the run, which is nil if there is none.
+func (b *batcher) decode(e journal.Entry) (run *journal.Run, err error) {
+	if err := b.large.enter(b.ctx); err != nil {
+		return nil, err
+	}
+	defer b.large.leave()
+	if b.compact != nil {
+		run, b.fields, err = e.Split(b.fields[:0], b.mask)
+		return run, err
+	}
+	b.fields, err = e.AppendFields(b.fields[:0], b.mask)
+	return nil, err
+}
+
+// addCompact adds an entry to the compact batch. size is what it takes in the plain form.
+func (b *batcher) addCompact(h *journal.Header, run *journal.Run, catalog string, size int) error {
+	if b.compact.Len() > 0 && b.compact.Bytes()+size > b.limits.MaxBatchBytes {
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	err := b.compact.Add(h, run, b.fields)
+	if errors.Is(err, wire.ErrCompactFull) {
+		if err := b.flush(); err != nil {
+			return err
+		}
+		err = b.compact.Add(h, run, b.fields)
+	}
+	if err != nil {
+		// It does not fit that form.
+		return b.addPlain(*h, run, catalog, size)
+	}
+	if catalog != "" {
+		b.compact.AddCatalog(catalog)
+	}
+	if b.compact.Bytes() >= b.limits.MaxBatchBytes || b.due.now() {
+		return b.flush()
+	}
+	return nil
+}
+
+// addPlain adds an entry to the batch in the plain form, or sends it alone if it is large.
+func (b *batcher) addPlain(h journal.Header, run *journal.Run, catalog string, size int) error {
+	if b.compact != nil {
+		// What was collected in the other form comes first.
+		if err := b.flush(); err != nil {
+			return err
+		}
+	}
+	if run != nil {
+		b.fields = append(slices.Clip(run.Fields), b.fields...)
+	}
+	m := wire.HeaderToProto(b.node, h, b.omitCursors)
+	m.Catalog = catalog
+	size += len(m.GetCursor())
+	if len(b.plain.entries) > 0 && b.plain.size+size > b.limits.MaxBatchBytes {
 		if err := b.flush(); err != nil {
 			return err
 		}
 	}
 	if size > largeBytes {
-		return b.sendLarge(m, header, size)
+		return b.sendLarge(m, h, size)
 	}
-	m.Fields = b.copyFields(fields)
-	b.entries = append(b.entries, m)
-	b.size += size
-	if b.size >= b.limits.MaxBatchBytes || time.Since(b.sent) >= batchDelay {
+	b.plain.add(m, b.fields, size, b.limits.MaxBatchBytes)
+	if b.compact != nil || b.plain.size >= b.limits.MaxBatchBytes || b.due.now() {
 		return b.flush()
 	}
 	return nil
@@ -136,50 +182,12 @@ func (b *batcher) sendLarge(m *nodedv1.JournalEntry, h journal.Header, size int)
 		return err
 	}
 	return b.large.do(b.ctx, size, func() error {
-		m.Fields = make([]*nodedv1.JournalField, len(b.fields))
-		for i := range b.fields {
-			m.Fields[i] = &nodedv1.JournalField{Name: fieldName(b.fields[i].Name), Value: b.fields[i].Value}
-		}
-		b.entries = append(b.entries, m)
+		b.plain.addShared(m, b.fields)
 		if err := b.flush(); err != nil {
 			return err
 		}
 		return b.Progress(b.after(h))
 	})
-}
-
-// fieldName returns the name as the API can carry it. Only a damaged or hostile file has names that are not UTF-8.
-func fieldName(name string) string {
-	if utf8.ValidString(name) {
-		return name
-	}
-	return wire.Text(name)
-}
-
-// copyFields makes messages of fields whose bytes end with the entry.
-func (b *batcher) copyFields(fields []journal.Field) []*nodedv1.JournalField {
-	out := make([]*nodedv1.JournalField, len(fields))
-	for i := range fields {
-		if len(b.slab) == cap(b.slab) {
-			b.slab = make([]nodedv1.JournalField, 0, max(64, min(2*cap(b.slab), 4096)))
-		}
-		b.slab = b.slab[:len(b.slab)+1]
-		f := &b.slab[len(b.slab)-1]
-		f.Name, f.Value = fieldName(fields[i].Name), b.copyBytes(fields[i].Value)
-		out[i] = f
-	}
-	return out
-}
-
-// copyBytes copies into the arena. When it is full a new one begins; the values in the old one
-// keep it alive until the batch is sent.
-func (b *batcher) copyBytes(p []byte) []byte {
-	if len(b.arena)+len(p) > cap(b.arena) {
-		b.arena = make([]byte, 0, max(4096, len(p), min(2*cap(b.arena), b.limits.MaxBatchBytes)))
-	}
-	start := len(b.arena)
-	b.arena = append(b.arena, p...)
-	return b.arena[start:len(b.arena):len(b.arena)]
 }
 
 // explain returns the catalog's text for an entry, or nothing.
@@ -210,22 +218,36 @@ func (b *batcher) Progress(p journal.Progress) error {
 	})
 }
 
-// flush sends what was collected.
+// flush sends what was collected. Entries are collected in one of the forms at a time.
 func (b *batcher) flush() error {
-	if len(b.entries) == 0 {
-		return nil
+	switch {
+	case len(b.plain.entries) > 0:
+		return b.flushPlain()
+	case b.compact != nil && b.compact.Len() > 0:
+		return b.flushCompact()
 	}
+	return nil
+}
+
+func (b *batcher) flushCompact() error {
+	n, batch := b.compact.Len(), b.compact.Take()
+	err := b.send(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Compact{Compact: batch}})
+	b.compact.Reuse(batch)
+	if err == nil {
+		b.call.AddRecords(n)
+	}
+	b.due.sent()
+	return err
+}
+
+func (b *batcher) flushPlain() error {
 	err := b.send(&nodedv1.JournalServiceReadResponse{
-		Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: &nodedv1.JournalBatch{Entries: b.entries}},
+		Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: &nodedv1.JournalBatch{Entries: b.plain.entries}},
 	})
 	if err == nil {
-		b.call.AddRecords(len(b.entries))
+		b.call.AddRecords(len(b.plain.entries))
 	}
-	clear(b.entries)
-	b.entries, b.size, b.sent = b.entries[:0], 0, time.Now()
-	b.slab = b.slab[:0]
-	if b.arena = b.arena[:0]; cap(b.arena) > 2*b.limits.MaxBatchBytes {
-		b.arena = nil
-	}
+	b.plain.empty(b.limits.MaxBatchBytes)
+	b.due.sent()
 	return err
 }

@@ -93,6 +93,11 @@ func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grp
 		call:        call,
 		large:       s.large,
 		send:        stream.Send,
+		due:         newDue(),
+	}
+	defer b.due.stop()
+	if req.GetAcceptCompact() {
+		b.compact = wire.NewCompactEncoder(s.config.Node)
 	}
 	if req.GetIncludeCatalog() {
 		b.catalog, b.language = s.config.Catalog, cmp.Or(req.GetCatalogLanguage(), s.config.Language)

@@ -39,19 +39,29 @@ func newLarge(size, waiting int64) *large {
 	}
 }
 
-// decode calls f, which takes an entry out of the journal, when not too many others do so. It returns the
-// error of f or of ctx.
-func (l *large) decode(ctx context.Context, f func() error) error {
+// enter returns when not too many others take an entry out of the journal, or with the error of ctx. leave is called
+// afterwards.
+func (l *large) enter(ctx context.Context) error {
 	if l == nil {
-		return f()
+		return nil
 	}
 	select {
 	case l.decoding <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case l.decoding <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-l.decoding }()
-	return f()
+}
+
+func (l *large) leave() {
+	if l != nil {
+		<-l.decoding
+	}
 }
 
 // do calls send for a record of so many bytes when there is room for it, or returns the error of ctx. If too many wait

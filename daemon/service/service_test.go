@@ -24,6 +24,7 @@ import (
 
 	"github.com/noded/noded/journal"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
 )
 
 // entry is an entry in memory. Its values are overwritten once it is left, as an engine may do.
@@ -98,6 +99,8 @@ func (r *recorder) kinds() []string {
 		switch {
 		case m.GetBatch() != nil:
 			out = append(out, fmt.Sprintf("batch %d", len(m.GetBatch().GetEntries())))
+		case m.GetCompact() != nil:
+			out = append(out, fmt.Sprintf("compact %d", len(m.GetCompact().GetXorHashes())))
 		case m.GetGap() != nil:
 			out = append(out, "gap "+m.GetGap().GetReason().String())
 		case m.GetProgress() != nil:
@@ -110,8 +113,8 @@ func (r *recorder) kinds() []string {
 func newBatcher(t *testing.T, limits Limits) (*batcher, *recorder) {
 	t.Helper()
 	r := &recorder{t: t}
-	// As if a batch had just been sent, and none for long.
-	return &batcher{ctx: t.Context(), node: "n", limits: limits, send: r.send, sent: time.Now().Add(time.Hour)}, r
+	// Without due no record waits for too long.
+	return &batcher{ctx: t.Context(), node: "n", limits: limits, send: r.send}, r
 }
 
 func add(t *testing.T, b *batcher, e *entry) {
@@ -128,7 +131,6 @@ func TestBatchesKeepTheirBytesAndSize(t *testing.T) {
 	b, r := newBatcher(t, Limits{MaxRecordBytes: 1 << 20, MaxBatchBytes: limit})
 	const entries = 500
 	for i := range entries {
-		b.sent = time.Now().Add(time.Hour)
 		add(t, b, newEntry(i, 1+i%900))
 	}
 	if err := b.flush(); err != nil {
@@ -156,10 +158,8 @@ func TestGapsAndProgressStayInPlace(t *testing.T) {
 	b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
 	add(t, b, newEntry(1, 10))
 	add(t, b, newEntry(2, 10))
-	b.sent = time.Now().Add(time.Hour)
 	add(t, b, newEntry(3, 2000))
 	add(t, b, newEntry(4, 10))
-	b.sent = time.Now().Add(time.Hour)
 	if err := b.Progress(journal.Progress{CaughtUp: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -194,11 +194,26 @@ func TestUnreadableEntriesAreLeftToTheRead(t *testing.T) {
 
 func TestRareEntriesAreNotHeldBack(t *testing.T) {
 	t.Parallel()
-	b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
-	b.sent = time.Now().Add(-time.Second)
-	add(t, b, newEntry(1, 10))
-	if diff := cmp.Diff([]string{"batch 1"}, r.kinds()); diff != "" {
-		t.Errorf("messages (-want +got):\n%s", diff)
+	for _, kind := range []string{"batch", "compact"} {
+		synctest.Test(t, func(t *testing.T) {
+			b, r := newBatcher(t, Limits{MaxRecordBytes: 1000, MaxBatchBytes: 4096})
+			if kind == "compact" {
+				b.compact = wire.NewCompactEncoder("n")
+			}
+			b.due = newDue()
+			defer b.due.stop()
+			add(t, b, newEntry(1, 10))
+			add(t, b, newEntry(2, 10))
+			time.Sleep(batchDelay / 2)
+			add(t, b, newEntry(3, 10))
+			time.Sleep(batchDelay/2 + 1)
+			synctest.Wait()
+			add(t, b, newEntry(4, 10))
+			add(t, b, newEntry(5, 10))
+			if diff := cmp.Diff([]string{kind + " 1", kind + " 3"}, r.kinds()); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -322,7 +337,12 @@ func TestFewEntriesAreDecodedAtATime(t *testing.T) {
 		var all sync.WaitGroup
 		for range 3 * maxDecoding {
 			all.Go(func() {
-				_ = l.decode(t.Context(), func() error { decoding.Add(1); <-release; return nil })
+				if err := l.enter(t.Context()); err != nil {
+					t.Error(err)
+				}
+				defer l.leave()
+				decoding.Add(1)
+				<-release
 			})
 		}
 		synctest.Wait()
@@ -331,8 +351,8 @@ func TestFewEntriesAreDecodedAtATime(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := l.decode(ctx, func() error { return nil }); !errors.Is(err, context.Canceled) {
-			t.Errorf("decode with a context that has ended = %v", err)
+		if err := l.enter(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("enter with a context that has ended = %v", err)
 		}
 		close(release)
 		all.Wait()

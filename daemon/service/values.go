@@ -9,6 +9,7 @@ import (
 
 	"github.com/noded/noded/daemon/audit"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
 )
 
 // omittedValues is the trailer of ListFieldValues with the number of values that were too large to be sent. What could
@@ -31,7 +32,7 @@ type valueBatcher struct {
 }
 
 func (v *valueBatcher) add(value []byte) error {
-	size := len(value) + fieldOverhead
+	size := len(value) + wire.FieldOverhead
 	if size > v.limits.MaxRecordBytes {
 		v.omitted++
 		return nil

@@ -80,13 +80,14 @@ func (e *CompactEncoder) FieldBytes(run *journal.Run, rest []journal.Field) int 
 		if known := e.runs.find(run.ID); known != nil {
 			size = int(known.size)
 		} else {
-			size = fieldBytes(run.Fields)
+			size = FieldBytes(run.Fields)
 		}
 	}
-	return size + fieldBytes(rest)
+	return size + FieldBytes(rest)
 }
 
-func fieldBytes(fields []journal.Field) int {
+// FieldBytes returns what fields take in the plain form, at most.
+func FieldBytes(fields []journal.Field) int {
 	size := FieldOverhead * len(fields)
 	for i := range fields {
 		size += len(fields[i].Name) + len(fields[i].Value)
@@ -287,7 +288,7 @@ func (e *CompactEncoder) addRun(run *journal.Run) (place uint32) {
 	place = uint32(e.runCount)
 	e.runCount++
 	e.runValues += len(run.Fields)
-	e.runs.add(placed{id: run.ID, place: place, size: uint32(fieldBytes(run.Fields))})
+	e.runs.add(placed{id: run.ID, place: place, size: uint32(FieldBytes(run.Fields))})
 	return place
 }
 

@@ -270,7 +270,7 @@ func TestCompactSmall(t *testing.T) {
 			size += proto.Size(b)
 		}
 		for i := range tt.samples {
-			about += fieldBytes(tt.samples[i].record("").Fields)
+			about += FieldBytes(tt.samples[i].record("").Fields)
 		}
 		if per := size / len(tt.samples); per > tt.most {
 			t.Errorf("%s: %d bytes per entry, want at most %d; plain it is %d", tt.name, per, tt.most, about/len(tt.samples))
