@@ -25,7 +25,8 @@ import (
 // Handler receives what a read finds, in order, from the goroutine that called Read. It is a journal.Sink
 // for entries that are in memory. An error that it returns ends the read and is returned by it.
 type Handler interface {
-	// Record receives an entry that matches. The record belongs to the handler.
+	// Record receives an entry that matches. The record and its bytes are valid during the call, and are not to be
+	// changed; its Run stays valid. IDs of fields and runs are those of the whole read.
 	Record(r *journal.Record) error
 	// Gap receives word of entries that could not be delivered.
 	Gap(g journal.Gap) error
@@ -83,7 +84,8 @@ func (c *Client) Read(ctx context.Context, req ReadRequest, h Handler) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := reading{client: c, request: req, handler: h}
+	r := reading{client: c, request: req, handler: h, message: new(nodedv1.JournalServiceReadResponse)}
+	r.take = r.record
 	for {
 		err := r.attempt(ctx)
 		switch {
@@ -107,6 +109,11 @@ type reading struct {
 	client  *Client
 	request ReadRequest
 	handler Handler
+
+	// message is what is received into, again and again, and decoder makes records of compact batches. take is r.record.
+	message *nodedv1.JournalServiceReadResponse
+	decoder wire.CompactDecoder
+	take    func(*journal.Record) error
 
 	// at is the position: the last entry, or the cursor of the last progress if that came later.
 	at        journal.Header
@@ -176,7 +183,9 @@ func (r *reading) attempt(ctx context.Context) error {
 	}
 	m := wire.QueryToProto(query)
 	m.IncludeCatalog, m.CatalogLanguage = r.request.IncludeCatalog, wire.Text(r.request.CatalogLanguage)
-	m.OmitCursors = true
+	m.OmitCursors, m.AcceptCompact = true, true
+	// Every stream has tables of its own.
+	r.decoder.Reset()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// gRPC has a back-off of its own, which would hold up an attempt that is due now.
@@ -222,7 +231,7 @@ func (r *reading) open(ctx context.Context, cancel context.CancelFunc, m *nodedv
 
 func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServiceReadResponse], begun bool) error {
 	for {
-		m, err := stream.Recv()
+		err := stream.RecvMsg(r.message)
 		if errors.Is(err, io.EOF) {
 			if r.request.Query.Follow && r.request.Query.Until == nil {
 				return &brokenError{cause: status.Error(codes.Unavailable, "noded ended the stream")}
@@ -234,7 +243,7 @@ func (r *reading) receive(stream grpc.ServerStreamingClient[nodedv1.JournalServi
 		}
 		begun = true
 		r.heard()
-		if err := r.deliver(m); err != nil {
+		if err := r.deliver(r.message); err != nil {
 			return err
 		}
 	}
@@ -258,15 +267,15 @@ func (r *reading) deliver(m *nodedv1.JournalServiceReadResponse) error {
 	switch event := m.GetEvent().(type) {
 	case *nodedv1.JournalServiceReadResponse_Batch:
 		for _, entry := range event.Batch.GetEntries() {
-			record := wire.RecordFromProto(entry)
-			header := record.Header
-			if err := r.handler.Record(record); err != nil {
+			if err := r.record(wire.RecordFromProto(entry)); err != nil {
 				return err
 			}
-			r.at, r.cursor = header, ""
-			r.delivered++
-			r.reached(header.BootID)
-			r.backOff.reset()
+		}
+	case *nodedv1.JournalServiceReadResponse_Compact:
+		if err := r.decoder.Decode(event.Compact, r.take); errors.Is(err, wire.ErrCompactMalformed) {
+			return &Error{Err: fmt.Errorf("noded sent what cannot be read: %w", err), Advice: "nodectl version; nodectl and noded may be of versions that do not fit"}
+		} else if err != nil {
+			return err
 		}
 	case *nodedv1.JournalServiceReadResponse_Gap:
 		return r.deliverGap(wire.GapFromProto(event.Gap))
@@ -282,6 +291,19 @@ func (r *reading) deliver(m *nodedv1.JournalServiceReadResponse) error {
 		r.reached(p.BootID)
 		r.caughtUp = r.caughtUp || p.CaughtUp
 	}
+	return nil
+}
+
+// record hands one record out and keeps the position.
+func (r *reading) record(record *journal.Record) error {
+	header := record.Header
+	if err := r.handler.Record(record); err != nil {
+		return err
+	}
+	r.at, r.cursor = header, ""
+	r.delivered++
+	r.reached(header.BootID)
+	r.backOff.reset()
 	return nil
 }
 

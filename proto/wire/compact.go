@@ -42,8 +42,22 @@ type compactSource struct {
 	seqnumID, bootID journal.ID128
 }
 
+// keepBatchBytes is the room that a batch keeps when it is used again.
+const keepBatchBytes = 4 << 20
+
+// roomOf returns how many bytes there is room for in the columns of a batch.
+func roomOf(b *nodedv1.JournalCompactBatch) int {
+	return cap(b.Sources) + cap(b.ValueBytes) + cap(b.LocalBytes) + 16*(cap(b.Names)+cap(b.CatalogTexts)) +
+		8*(cap(b.XorHashes)+cap(b.Seqnums)+cap(b.RealtimesUsec)+cap(b.MonotonicsUsec)) +
+		4*(cap(b.ValueNames)+cap(b.ValueSizes)+cap(b.RunSizes)+cap(b.RunValues)+cap(b.EntrySources)+cap(b.EntryRuns)+
+			cap(b.RestSizes)+cap(b.Rest)+cap(b.LocalSizes)+cap(b.CatalogEntries))
+}
+
 // emptyBatch empties a batch and keeps the room of its columns.
 func emptyBatch(b *nodedv1.JournalCompactBatch) {
+	if r := b.ProtoReflect(); len(r.GetUnknown()) > 0 {
+		r.SetUnknown(nil)
+	}
 	clear(b.Names)
 	clear(b.CatalogTexts)
 	b.Reset_, b.Node = false, ""

@@ -15,8 +15,6 @@ const (
 	maxSharedBytes = 4096
 	// maxLocalBytes bounds the values of one entry that are not in the table.
 	maxLocalBytes = 1 << 30
-	// keepBatchBytes is the room for values that a batch keeps when it is used again.
-	keepBatchBytes = 1 << 20
 	// batchOverhead is what a batch takes besides its columns.
 	batchOverhead = 128
 )
@@ -165,14 +163,10 @@ func (e *CompactEncoder) Take() *nodedv1.JournalCompactBatch {
 
 // Reuse takes the room of a batch for a later one.
 func (e *CompactEncoder) Reuse(b *nodedv1.JournalCompactBatch) {
-	if cap(b.ValueBytes) > keepBatchBytes {
-		b.ValueBytes = nil
+	if roomOf(b) <= keepBatchBytes {
+		emptyBatch(b)
+		e.spare = b
 	}
-	if cap(b.LocalBytes) > keepBatchBytes {
-		b.LocalBytes = nil
-	}
-	emptyBatch(b)
-	e.spare = b
 }
 
 // begin begins a batch, and the tables if it is time to.
