@@ -35,5 +35,5 @@ func idOfInfo(info fs.FileInfo) ID {
 	if !ok {
 		return ID{}
 	}
-	return ID{device: uint64(st.Dev), number: st.Ino} //nolint:unconvert // not uint64 on every system
+	return ID{device: uint64(st.Dev), number: st.Ino} // not uint64 on every system
 }

@@ -39,6 +39,8 @@ type listing struct {
 	// at is when the files were looked at, whole when all of them were; zero: look anew.
 	at, whole time.Time
 	found     found
+	// finds counts how often found was made, version the changes of files and problems.
+	finds, version uint64
 	// directories are what those of found were like when the files were listed.
 	directories []directory
 	files       []File
@@ -91,11 +93,16 @@ func (s *Set) Inspect() ([]File, []journal.FileProblem) {
 		l.found, _ = s.find(false)
 		l.directories = look(l.found.directories)
 		l.whole = now
+		l.finds++
 	}
 	l.at = now
 	l.read(whole)
 	return l.files, l.problems
 }
+
+// Version counts the changes that Inspect found: files that came, went or were renamed, and problems. What is written to a
+// file is none.
+func (s *Set) Version() uint64 { return s.listing.version }
 
 // Expire makes the next Inspect look at all files anew.
 func (s *Set) Expire() { s.listing.at = time.Time{} }
@@ -139,6 +146,7 @@ func (l *listing) sameDirectories() bool {
 func (l *listing) read(whole bool) {
 	old, torn := l.known, l.torn
 	l.known, l.torn, l.withheld = make(map[string]known, len(old)), make(map[tornFile]time.Time), false
+	files, problems := l.files, l.problems
 	l.files, l.problems = make([]File, 0, len(l.found.paths)), slices.Clone(l.found.problems)
 	for _, path := range l.found.paths {
 		file, err := l.header(path, old, whole)
@@ -159,7 +167,14 @@ func (l *listing) read(whole bool) {
 		_, err := os.Lstat(path)
 		return errors.Is(err, fs.ErrNotExist)
 	})
+	if !slices.EqualFunc(files, l.files, sameFile) || !slices.EqualFunc(problems, l.problems, sameProblem) {
+		l.version++
+	}
 }
+
+func sameFile(a, b File) bool { return a.ID == b.ID && a.Path == b.Path }
+
+func sameProblem(a, b journal.FileProblem) bool { return a.Path == b.Path && a.Reason == b.Reason }
 
 // header reads the header of a file unless it is known.
 func (l *listing) header(path string, old map[string]known, whole bool) (File, error) {
