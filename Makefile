@@ -93,8 +93,16 @@ fuzz: ## Run every fuzz test for FUZZTIME
 	FUZZTIME=$(FUZZTIME) test/fuzz.sh $(PACKAGES)
 
 .PHONY: bench
-bench: deps build ## Compare nodectl with journalctl on the same files (BENCHFLAGS=)
+bench: deps build ## Compare nodectl with journalctl on the same 2,000,000 entries (BENCHFLAGS='-entries 300000')
 	go run ./test/bench -bin "$(BINDIR)" $(BENCHFLAGS)
+
+.PHONY: bench-many
+bench-many: deps build ## Measure the last lines of 1,500 files (BENCHFLAGS=)
+	go run ./test/bench -bin "$(BINDIR)" -many $(BENCHFLAGS)
+
+.PHONY: bench-follow
+bench-follow: deps build ## Measure following in a booted node: losses, delays, processor time (BENCHFLAGS=)
+	go run ./test/bench -bin "$(BINDIR)" -follow $(BENCHFLAGS)
 
 .PHONY: microbench
 microbench: deps ## Run the benchmarks of the packages (BENCH=regexp, PACKAGES=)

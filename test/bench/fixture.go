@@ -1,36 +1,37 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
-// start is the first entry's time in microseconds, the beginning of a day.
-const start = 1_764_547_200_000_000
+// fixtureVersion names the content of the fixtures; raise it with every change of it.
+const fixtureVersion = 2
 
-// seed makes the same journal every time.
-const seed = 7
+// remotePaths are where distributions put the program that writes journal files as journald does.
+var remotePaths = [...]string{"/lib/systemd/systemd-journal-remote", "/usr/lib/systemd/systemd-journal-remote"}
 
-// perFile is the number of entries in one journal file.
-const perFile = 100_000
-
-// fixture makes the journal of one day with systemd-journal-remote, unless it is there from last time, and returns its
-// directory.
-func fixture(ctx context.Context, data string, entries int, progress io.Writer) (string, error) {
-	dir := filepath.Join(data, fmt.Sprintf("day-%d-%d", entries, seed))
+// makeOnce calls build for a directory below data, unless it is there from last time, and returns it.
+func makeOnce(data, name string, progress io.Writer, build func(dir string) error) (string, error) {
+	dir := filepath.Join(data, fmt.Sprintf("%s-v%d", name, fixtureVersion))
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil
 	}
-	fmt.Fprintf(progress, "making %d entries in %s ...\n", entries, dir)
+	fmt.Fprintf(progress, "making %s; it is kept for the next time ...\n", dir)
 	partial := dir + ".partial"
 	if err := os.RemoveAll(partial); err != nil {
 		return "", err
@@ -38,25 +39,46 @@ func fixture(ctx context.Context, data string, entries int, progress io.Writer) 
 	if err := os.MkdirAll(partial, 0o755); err != nil {
 		return "", err
 	}
-	g := generator{random: rand.New(rand.NewPCG(seed, seed)), step: 86_400_000_000 / int64(entries)}
-	for first := 0; first < entries; first += perFile {
-		file := filepath.Join(partial, fmt.Sprintf("system-%03d.journal", first/perFile))
-		if err := g.write(ctx, file, first, min(first+perFile, entries)); err != nil {
-			return "", err
-		}
+	if err := build(partial); err != nil {
+		return "", err
 	}
 	return dir, os.Rename(partial, dir)
 }
 
-// generator writes entries in the Journal Export Format.
-type generator struct {
-	random *rand.Rand
-	// step is the time from one entry to the next in microseconds.
-	step int64
+// dayFixture makes the journal of one day and returns its directory. The files are rotated by systemd-journal-remote by the rules of
+// journald: 2,000,000 entries become 12 of them, all in one sequence.
+func dayFixture(ctx context.Context, data string, entries int, progress io.Writer) (string, error) {
+	return makeOnce(data, fmt.Sprintf("day-%d", entries), progress, func(dir string) error {
+		d := newDay(entries)
+		err := writeJournal(ctx, filepath.Join(dir, "system.journal"), func(w io.Writer) error {
+			for i := range entries {
+				if _, err := w.Write(d.entry(i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return sparseAll(dir)
+	})
 }
 
-func (g *generator) write(ctx context.Context, file string, first, last int) error {
-	cmd := exec.CommandContext(ctx, "/lib/systemd/systemd-journal-remote", "--output="+file, "-")
+// writeJournal makes a journal file of the entries that write writes in the Journal Export Format.
+func writeJournal(ctx context.Context, file string, write func(io.Writer) error) error {
+	program := ""
+	for _, p := range remotePaths {
+		if _, err := os.Stat(p); err == nil {
+			program = p
+		}
+	}
+	if program == "" {
+		return errors.New("systemd-journal-remote not found; run make deps")
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, "--output="+file, "-")
+	cmd.Stderr = &stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -65,29 +87,47 @@ func (g *generator) write(ctx context.Context, file string, first, last int) err
 		return err
 	}
 	w := bufio.NewWriterSize(in, 1<<20)
-	for i := first; i < last; i++ {
-		g.entry(w, i)
+	err = write(w)
+	err = errors.Join(err, w.Flush(), in.Close(), cmd.Wait())
+	if err != nil {
+		return fmt.Errorf("systemd-journal-remote: %w\n%s", err, stderr.Bytes())
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := in.Close(); err != nil {
-		return err
-	}
-	return cmd.Wait()
+	return nil
 }
 
-func (g *generator) entry(w io.Writer, i int) {
-	units := [...]string{"kubelet", "containerd", "kube-apiserver", "etcd", "sshd", "cron", "systemd-logind", "node-exporter", "chronyd", "rsyslog", "systemd-networkd"}
-	unit := units[0]
-	if g.random.IntN(10) >= 4 {
-		unit = units[1+g.random.IntN(len(units)-1)]
+// sparseAll gives back the space of a directory's files that has nothing in it, and lets everybody read them.
+func sparseAll(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.journal"))
+	if err != nil {
+		return err
 	}
-	at := start + int64(i)*g.step
-	fmt.Fprintf(w, "__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=2f1c7c5b0d4e4f6aa9d1b7e3c5a60001\n", at, int64(i)*g.step+10_000_000)
-	fmt.Fprintf(w, "_TRANSPORT=stdout\nPRIORITY=%d\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=%s\n_MACHINE_ID=6d1e9c5a7b3f4d2e8a0c1b2d3e4f5061\n_HOSTNAME=node-1\n", 3+g.random.IntN(4), unit)
-	fmt.Fprintf(w, "_PID=%d\n_UID=0\n_GID=0\n_COMM=%s\n_EXE=/usr/bin/%s\n_CMDLINE=/usr/bin/%s --config=/etc/%s/config.yaml\n_CAP_EFFECTIVE=1ffffffffff\n", 700+len(unit), unit, unit, unit, unit)
-	fmt.Fprintf(w, "_SYSTEMD_CGROUP=/system.slice/%s.service\n_SYSTEMD_UNIT=%s.service\n_SYSTEMD_SLICE=system.slice\n_SYSTEMD_INVOCATION_ID=5b8f0c1d2e3f4a5b6c7d8e9f0a1b2c3d\n", unit, unit)
-	fmt.Fprintf(w, "MESSAGE=I1123 20:34:05.%06d    %4d pod_workers.go:%d] \"Processing pod event\" pod=\"default/app-%d\" podUID=\"%016x\" updateType=%d\n\n",
-		g.random.IntN(1_000_000), 700+len(unit), g.random.IntN(2000), g.random.IntN(110), g.random.Uint64(), g.random.IntN(4))
+	for _, path := range files {
+		if err := sparse(path); err != nil {
+			return fmt.Errorf("make %s sparse: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// sparse punches holes where the file has only zeros.
+func sparse(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const chunk = 64 << 10
+	buf, zero := make([]byte, chunk), make([]byte, chunk)
+	for at := int64(0); ; at += chunk {
+		n, err := io.ReadFull(io.NewSectionReader(f, at, chunk), buf)
+		if n > 0 && bytes.Equal(buf[:n], zero[:n]) {
+			if err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, at, int64(n)); err != nil {
+				return err
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	return f.Chmod(0o644)
 }

@@ -13,8 +13,8 @@
 // seconds; several can run at once.
 //
 // It needs Linux, root, overlayfs and Debian's packages systemd, systemd-container and dbus.
-// Where they are missing Start skips the test, but with CI=true it fails it. Only tests and
-// the demonstration import this package.
+// Where they are missing Start skips the test, but with CI=true it fails it. Only tests,
+// benchmarks and the demonstration import this package.
 //
 // # Security
 //
