@@ -23,6 +23,8 @@ GOARCH ?= $(HOSTARCH)
 LDFLAGS := -s -w -X main.version=$(VERSION) -linkmode=external -extldflags=-Wl,-z,relro,-z,now
 PACKAGES ?= ./...
 FUZZTIME ?= 10s
+ENTRIES ?= 2000000
+SEED ?= 1
 BENCH ?= .
 BENCHFLAGS ?=
 TESTFLAGS ?=
@@ -91,6 +93,10 @@ dist/e2e:
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME
 	FUZZTIME=$(FUZZTIME) test/fuzz.sh $(PACKAGES)
+
+.PHONY: digest
+digest: deps ## Compare the journal engines over ENTRIES generated entries (SEED=)
+	go test ./test/digest -count=1 -v -timeout 120m -run 'TestDigest$$' -args -entries=$(ENTRIES) -seed=$(SEED)
 
 .PHONY: bench
 bench: deps build ## Compare nodectl with journalctl on the same 2,000,000 entries (BENCHFLAGS='-entries 300000')
