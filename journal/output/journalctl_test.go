@@ -74,6 +74,10 @@ func exportText(entries []sampleEntry) []byte {
 			1700000000000000+n*1000001, monotonic, strings.Repeat(string(e.boot), 32))
 		for k := 0; k < len(e.fields); k += 2 {
 			b = append(b, e.fields[k]...)
+			if e.fields[k+1] == "" {
+				b = append(b, "=\n"...) // systemd-journal-remote drops empty values with a length
+				continue
+			}
 			b = append(b, '\n')
 			b = binary.LittleEndian.AppendUint64(b, uint64(len(e.fields[k+1])))
 			b = append(b, e.fields[k+1]...)

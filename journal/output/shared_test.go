@@ -33,7 +33,7 @@ type sharing struct {
 func newSharing(seed uint64, few bool) *sharing {
 	s := &sharing{random: rand.New(rand.NewPCG(seed, 7)), ids: map[string]uint64{}, step: 1}
 	if seed%3 == 0 {
-		s.step = maxFieldSlots/2 + 1
+		s.step = maxFieldSlots / 2 // so that they have slots in common
 	}
 	s.names = []string{
 		fieldMessage, fieldHostname, fieldIdentifier, fieldComm, fieldPID, fieldSyslogPID, fieldPriority, fieldTransport, fieldUnit, fieldUserUnit,
@@ -124,8 +124,8 @@ func randomOptions(random *rand.Rand) Options {
 	return o
 }
 
-// output1 returns what the Printer prints for one record.
-func output1(t *testing.T, p *Printer, b *bytes.Buffer, r *journal.Record) string {
+// printedBy returns what the Printer prints for one record.
+func printedBy(t *testing.T, p *Printer, b *bytes.Buffer, r *journal.Record) string {
 	t.Helper()
 	b.Reset()
 	if err := p.Print(r); err != nil {
@@ -147,7 +147,7 @@ func reference(t *testing.T, o Options, b *bytes.Buffer, r *journal.Record) (_ s
 	case o.Mode == ShortDelta:
 		return "", false // needs the record before
 	default:
-		return output1(t, p, b, bare(r)), true
+		return printedBy(t, p, b, bare(r)), true
 	}
 }
 
@@ -163,7 +163,7 @@ func TestShared(t *testing.T) {
 			got, want := New(&gotText, o), New(&wantText, o)
 			for i := range 300 {
 				r := s.record()
-				g, w := output1(t, got, &gotText, r), output1(t, want, &wantText, bare(r))
+				g, w := printedBy(t, got, &gotText, r), printedBy(t, want, &wantText, bare(r))
 				if g != w {
 					t.Fatalf("%+v record %d differs (-without +with runs):\n%s", o, i, cmp.Diff(w, g))
 				}
@@ -175,27 +175,41 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// TestManyNames has more names than a Printer keeps, in one record and over many.
+// TestManyNames has more names than a Printer keeps, over many records and in some of them, and repeats those of runs.
 func TestManyNames(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []Mode{JSON, Export, Verbose} {
+		random := rand.New(rand.NewPCG(5, uint64(mode)))
+		field := func() journal.Field {
+			n := random.IntN(1700)
+			return journal.Field{Name: fmt.Sprintf("N%d", n), ID: uint64(n + 1), Value: []byte("v")}
+		}
+		var runs []*journal.Run
+		for i := range uint64(20) {
+			run := &journal.Run{ID: i + 1}
+			for range 30 {
+				run.Fields = append(run.Fields, field())
+			}
+			runs = append(runs, run)
+		}
 		o := Options{Mode: mode, Location: time.UTC}
 		var gotText, other bytes.Buffer
 		got := New(&gotText, o)
-		next := 0
-		for i := range 60 {
-			run := &journal.Run{ID: uint64(i%7 + 1)}
-			for range 90 {
-				run.Fields = append(run.Fields, journal.Field{Name: fmt.Sprintf("N%d", next%1700), ID: uint64(next%1700 + 1), Value: []byte("v")})
-				next++
+		for i := range 2000 {
+			r := &journal.Record{Run: runs[random.IntN(len(runs))]}
+			r.Fields = append(r.Fields, r.Run.Fields...)
+			rest := random.IntN(10)
+			if i%500 == 499 {
+				rest = 3 * maxNames
 			}
-			r := &journal.Record{Run: run, Fields: append([]journal.Field(nil), run.Fields...)}
-			for range (i % 5) * 300 {
-				r.Fields = append(r.Fields, journal.Field{Name: fmt.Sprintf("N%d", next%1700), ID: uint64(next%1700 + 1), Value: []byte("v")})
-				next++
+			for range rest {
+				r.Fields = append(r.Fields, field())
+			}
+			if i%3 == 0 {
+				r.Fields = append(r.Fields, r.Run.Fields[random.IntN(30)])
 			}
 			want, _ := reference(t, o, &other, r)
-			if g := output1(t, got, &gotText, r); g != want {
+			if g := printedBy(t, got, &gotText, r); g != want {
 				t.Fatalf("%v record %d differs:\n%s", mode, i, cmp.Diff(want, g))
 			}
 		}
@@ -242,7 +256,7 @@ func TestForget(t *testing.T) {
 	for _, value := range []string{"one", "two"} {
 		p.Forget()
 		r := &journal.Record{Fields: []journal.Field{{Name: "A", Value: []byte(value), ID: 1}}}
-		if got := output1(t, p, &b, r); !strings.Contains(got, "A="+value+"\n") {
+		if got := printedBy(t, p, &b, r); !strings.Contains(got, "A="+value+"\n") {
 			t.Errorf("value %s: printed %q", value, got)
 		}
 	}
