@@ -138,12 +138,12 @@ func (e *CompactEncoder) Add(h *journal.Header, run *journal.Run, rest []journal
 	return nil
 }
 
-// AddCatalog gives the entry that was added last a text of the message catalog.
+// AddCatalog gives the entry that was added last a text of the message catalog. A batch that becomes a message needs
+// texts that are UTF-8, see Text.
 func (e *CompactEncoder) AddCatalog(text string) {
 	if text == "" || e.Len() == 0 {
 		return
 	}
-	text = Text(text)
 	e.batch.CatalogEntries = append(e.batch.CatalogEntries, uint32(e.Len()-1))
 	e.batch.CatalogTexts = append(e.batch.CatalogTexts, text)
 	e.size += len(text) + FieldOverhead

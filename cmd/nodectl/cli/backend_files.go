@@ -24,59 +24,27 @@ type files struct {
 	language  string
 }
 
-// Read implements backend.
+// Read implements backend. The files are read in a goroutine of its own, while this one hands out what was read before.
 func (f *files) Read(ctx context.Context, req client.ReadRequest, h client.Handler) error {
-	sink := &recordSink{handler: h, mask: req.Query.Fields, language: f.language}
+	var explain func(journal.Entry) string
 	if req.IncludeCatalog {
 		texts, err := f.openTexts()
 		if err != nil {
 			return err
 		}
-		sink.texts = texts
-		// The text is found and filled by fields that the output may not print.
-		req.Query.Fields, sink.mask = nil, nil
+		explain = func(e journal.Entry) string {
+			return texts.Explain(f.language, func(name string) (string, bool) {
+				field, err := e.Lookup(name)
+				return string(field.Value), err == nil
+			})
+		}
 	}
-	return f.Local.Read(ctx, req.Query, sink)
+	read := func(ctx context.Context, sink journal.Sink) error { return f.Local.Read(ctx, req.Query, sink) }
+	return readAhead(ctx, read, &pipe{mask: req.Query.Fields, explain: explain}, h)
 }
 
 // Close implements backend.
 func (f *files) Close() error { return nil }
-
-// recordSink makes records of entries. It uses one record for all.
-type recordSink struct {
-	handler  client.Handler
-	mask     journal.Mask
-	texts    *catalog.Catalog
-	language string
-	record   journal.Record
-}
-
-// Entry implements journal.Sink.
-func (s *recordSink) Entry(e journal.Entry) error {
-	var err error
-	s.record.Header = e.Header()
-	if s.record.Fields, err = e.AppendFields(s.record.Fields[:0], s.mask); err != nil {
-		return err
-	}
-	s.record.Catalog = ""
-	if s.texts != nil {
-		s.record.Catalog = s.explain()
-	}
-	return s.handler.Record(&s.record)
-}
-
-func (s *recordSink) explain() string {
-	return s.texts.Explain(s.language, func(field string) (string, bool) {
-		value, ok := s.record.Get(field)
-		return string(value), ok
-	})
-}
-
-// Gap implements journal.Sink.
-func (s *recordSink) Gap(g journal.Gap) error { return s.handler.Gap(g) }
-
-// Progress implements journal.Sink.
-func (s *recordSink) Progress(p journal.Progress) error { return s.handler.Progress(p) }
 
 // currentBoot returns the running boot; zero where the kernel does not tell.
 func currentBoot() journal.ID128 {
