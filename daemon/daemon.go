@@ -29,6 +29,7 @@ import (
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/catalog"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
 )
 
 const (
@@ -38,6 +39,9 @@ const (
 	maxConcurrentStreams = 100
 	// maxHeaderBytes bounds the metadata of a call.
 	maxHeaderBytes = 16 << 10
+	// writeBufferBytes is how much of a stream is written to its connection at once, if there is so much. Connections share
+	// the buffers.
+	writeBufferBytes = 128 << 10
 	// minPing is how often a client may ping.
 	minPing = 10 * time.Second
 )
@@ -179,6 +183,8 @@ func (d *Daemon) newServer(log *audit.Log) *grpc.Server {
 		grpc.ChainUnaryInterceptor(log.Unary, d.authorizer.Unary, d.calls.Unary),
 		grpc.ChainStreamInterceptor(log.Stream, d.authorizer.Stream, d.calls.Stream),
 		grpc.UnknownServiceHandler(unknownMethod),
+		grpc.ForceServerCodecV2(new(wire.Codec)),
+		grpc.WriteBufferSize(writeBufferBytes),
 		grpc.MaxRecvMsgSize(d.loaded.Config.Limits.MaxRequestBytes),
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
