@@ -35,7 +35,7 @@ func appendJSONText(b, s []byte) (_ []byte, ok bool) {
 			x = lastWord(s, rest)
 		}
 		binary.LittleEndian.PutUint64(b[n:], x)
-		special := odd(x) | quoted(x)
+		special := escaped(x)
 		if special == 0 {
 			i += rest
 			n += rest
@@ -44,8 +44,22 @@ func appendJSONText(b, s []byte) (_ []byte, ok bool) {
 		usual := bits.TrailingZeros64(special) / 8
 		i += usual
 		n += usual
+		c := s[i]
 		if len(b)-n < jsonStep {
 			continue // the character comes first in the next step
+		}
+		if c == '"' || c == '\\' {
+			b[n], b[n+1] = '\\', c
+			i++
+			n += 2
+			continue
+		}
+		if k := letters(s[i:]); k > 0 {
+			b = append(b[:n], s[i:i+k]...)
+			b = b[:cap(b)]
+			i += k
+			n += k
+			continue
 		}
 		used, written := putJSONSpecial(b[n:], s[i:])
 		if used == 0 {
@@ -58,12 +72,11 @@ func appendJSONText(b, s []byte) (_ []byte, ok bool) {
 }
 
 // putJSONSpecial writes the character that s begins with to b, which has jsonStep bytes of room, and returns the length
-// of both. It is not printable ASCII, or it is the quote or the backslash; if it is not printable nothing is used.
+// of both. It is not printable ASCII; if it is not printable at all nothing is used.
 func putJSONSpecial(b, s []byte) (used, written int) {
 	c := s[0]
 	if c < utf8.RuneSelf {
 		switch c {
-		case '"', '\\':
 		case '\n':
 			c = 'n'
 		case '\t':

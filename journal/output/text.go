@@ -17,18 +17,16 @@ const (
 )
 
 // The functions below set high bits in a word of eight bytes, read in little endian order. The lowest that is
-// set stands in the first byte that the function looks for. Those above it mean nothing: subtraction borrows.
+// set stands in the first byte that the function looks for. Those above it mean nothing: sums carry and differences borrow.
 
 // odd looks for what is not printable ASCII: control characters and bytes from 0x7f on.
-func odd(x uint64) uint64 {
-	del := x ^ eachByte*0x7f
-	return (x | (x-eachByte*' ')&^x | (del-eachByte)&^del) & highBits
-}
+func odd(x uint64) uint64 { return (x | (x + eachByte) | (x - eachByte*' ')) & highBits }
 
-// quoted looks for the quote and the backslash.
-func quoted(x uint64) uint64 {
-	quote, backslash := x^eachByte*'"', x^eachByte*'\\'
-	return ((quote-eachByte)&^quote | (backslash-eachByte)&^backslash) & highBits
+// escaped looks for what is not printable ASCII, and for the quote and the backslash. With bit 1 turned over, the quote
+// follows the control characters and the space does not.
+func escaped(x uint64) uint64 {
+	quote, backslash := (x^eachByte*2)-eachByte*('"'-1), (x^eachByte*'\\')-eachByte
+	return (x | (x + eachByte) | quote | backslash) & highBits
 }
 
 // lastWord returns the last rest bytes of s, 1 to 7, with spaces behind them.
@@ -72,12 +70,32 @@ func printable(s []byte, newline bool) bool {
 		if len(s) == 0 {
 			return true
 		}
-		n := oddLength(s, newline)
+		n := letters(s)
+		if n == 0 {
+			n = oddLength(s, newline)
+		}
 		if n == 0 {
 			return false
 		}
 		s = s[n:]
 	}
+}
+
+// letters returns the length of a prefix of s that is characters which are printable and not hidden, of two or three
+// bytes. It may end before others: it looks no closer than the usual scripts need.
+func letters(s []byte) int {
+	i := 0
+	for len(s)-i >= 2 && s[i+1]&0xc0 == 0x80 {
+		switch c := s[i]; {
+		case c >= 0xc3 && c <= 0xdf && c != 0xd8: // U+00C0 to U+07FF without U+0600 to U+063F
+			i += 2
+		case c >= 0xe3 && c <= 0xec && len(s)-i >= 3 && s[i+2]&0xc0 == 0x80: // U+3000 to U+CFFF
+			i += 3
+		default:
+			return i
+		}
+	}
+	return i
 }
 
 // oddLength returns the length of the character that s begins with, which is not printable ASCII; 0 if it is not
