@@ -88,8 +88,10 @@ type shower struct {
 	// boot is that of the entry looked at last.
 	boot  journal.ID128
 	shown int64
-	// cursor is the position reached.
-	cursor journal.Cursor
+	// cursor is the position that Progress told last. After it came the entry of last, if that is set.
+	cursor  journal.Cursor
+	last    journal.Header
+	lastSet bool
 	// live: the read waits for new entries, so each is written at once.
 	live        bool
 	cursorSaved time.Time
@@ -162,7 +164,7 @@ func (s *shower) Record(r *journal.Record) error {
 		return err
 	}
 	if s.command.showCursor || s.command.cursorFile != "" {
-		s.cursor = r.Cursor()
+		s.last, s.lastSet = r.Header, true
 	}
 	if !s.live {
 		return nil
@@ -205,7 +207,7 @@ func (s *shower) Progress(p journal.Progress) error {
 		}
 	}
 	if p.Cursor != "" {
-		s.cursor = p.Cursor
+		s.cursor, s.lastSet = p.Cursor, false
 	}
 	s.live = s.command.follow && (s.live || p.CaughtUp)
 	if s.live && s.shown == 0 && !s.command.quiet {
@@ -252,8 +254,8 @@ func (s *shower) writeEnd() error {
 	if s.shown == 0 && s.notes && !s.command.follow {
 		end = "-- No entries --\n"
 	}
-	if s.command.showCursor && s.cursor != "" {
-		end += fmt.Sprintf("-- cursor: %s\n", s.cursor)
+	if cursor := s.position(); s.command.showCursor && cursor != "" {
+		end += fmt.Sprintf("-- cursor: %s\n", cursor)
 	}
 	if end == "" {
 		return nil
@@ -262,19 +264,31 @@ func (s *shower) writeEnd() error {
 	return err
 }
 
+// position returns the cursor of the position reached, empty if there is none.
+func (s *shower) position() journal.Cursor {
+	if s.lastSet {
+		return s.last.Cursor()
+	}
+	return s.cursor
+}
+
 // saveCursor keeps the position in --cursor-file: at the end, and now and then while following. Only what has
 // been written out counts.
 func (s *shower) saveCursor(last bool) error {
 	path := s.command.cursorFile
-	if path == "" || s.cursor == "" {
+	if path == "" {
 		return nil
 	}
 	now := s.now()
 	if !last && (!s.live || now.Sub(s.cursorSaved) < cursorFileInterval) {
 		return nil
 	}
+	cursor := s.position()
+	if cursor == "" {
+		return nil
+	}
 	s.cursorSaved = now
-	return writeCursorFile(path, s.cursor)
+	return writeCursorFile(path, cursor)
 }
 
 // resolveInvocation finds the run that --invocation names.
