@@ -11,7 +11,7 @@ while read -r package; do
 	dir=$(go list -f '{{.Dir}}' "$package")
 	while read -r name; do
 		echo "== $package $name"
-		go test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10s}" "$package" || failed+=("$package $name")
+		go test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-10s}" -fuzzminimizetime 200x "$package" || failed+=("$package $name")
 	done < <(grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$dir"/*_test.go 2>/dev/null | sed 's/^func //')
 done < <(go list "$@")
 

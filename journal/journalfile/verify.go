@@ -359,6 +359,9 @@ func (v *verifier) entryObject(at, size uint64) error {
 	if seqnum == 0 {
 		return v.corrupt(at, "sequence number 0")
 	}
+	if realtime, monotonic := v.u64(at+24), v.u64(at+32); realtime-1 >= validTime-1 || monotonic >= validTime {
+		return v.corrupt(at, "times %d and %d", realtime, monotonic)
+	}
 	if n := len(v.entries); n > 0 {
 		before := v.entries[n-1]
 		if seqnum <= v.u64(before+16) {

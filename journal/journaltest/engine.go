@@ -49,6 +49,7 @@ func TestEngine(t *testing.T, engine journal.Engine) {
 	t.Run("vacuum", s.testVacuum)
 	t.Run("vacuum in the middle", s.testVacuumMiddle)
 	t.Run("damaged", s.testDamaged)
+	t.Run("live", s.testLive)
 	t.Run("wait", s.testWait)
 	t.Run("close", s.testClose)
 }
