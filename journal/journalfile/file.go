@@ -149,19 +149,30 @@ func (f *File) settle() {
 		f.note(err)
 	}
 	var e Entry
-	for f.limit = 0; f.all.n > 0; f.all.n-- {
+	f.limit = 0
+	for tries := uint64(0); f.all.n > 0; tries++ {
 		offset, err := f.all.at(f.all.n - 1)
-		if err == nil && offset == 0 && f.header.State == StateOnline {
-			continue // it is just being added
+		if err == nil && offset == 0 {
+			// What is just being added, or a hole, which may be large.
+			if f.header.State != StateOnline && f.damage == nil {
+				f.note(f.corrupt(f.header.EntryArrayOffset, objectEntryArray, "entry %d of the list is none", f.all.n-1))
+			}
+			f.all.n = f.all.written()
+			continue
 		}
 		if err == nil {
 			err = f.ReadEntry(offset, &e)
 		}
 		if err == nil {
 			f.limit = offset
+			if first, err := f.all.at(0); err == nil && first > offset {
+				f.note(f.all.unordered(0, true))
+			}
 			return
 		}
 		f.note(err)
+		// Faster and faster, as all of it may be like this.
+		f.all.n -= min(f.all.n, 1+tries/256)
 	}
 }
 

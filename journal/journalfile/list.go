@@ -115,6 +115,22 @@ func (l *list) at(i uint64) (uint64, error) {
 	return binary.LittleEndian.Uint64(b), nil
 }
 
+// unordered is the error of a search that gave up at entry i although there are more; nil if there are none.
+func (l *list) unordered(i uint64, more bool) error {
+	if !more {
+		return nil
+	}
+	return l.f.corrupt(l.last, objectEntryArray, "entries around number %d are not in order", i)
+}
+
+// written returns how many entries the list has if its last ones are 0: those before the first 0, by bisection.
+func (l *list) written() uint64 {
+	return uint64(sort.Search(int(l.n), func(i int) bool {
+		offset, err := l.at(uint64(i))
+		return err == nil && offset == 0
+	}))
+}
+
 // bisect returns the number of the first entry for which reached is true, n if there is none. Like libsystemd it looks at the
 // last entry of each array first, which also finds the earliest place where a clock that was set back makes the times
 // unsorted. Entries that cannot be read count as those before them.

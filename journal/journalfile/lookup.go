@@ -87,6 +87,7 @@ const maxNameBytes = 4096
 func (f *File) FieldNames(yield func(name []byte) bool) error {
 	var damage error
 	buckets := f.header.FieldHashTableSize / hashItemSize
+	left := f.content.length / fieldSize // so many there can be
 	for i := range buckets {
 		offset, err := f.bucket(f.header.FieldHashTableOffset, f.header.FieldHashTableSize, i)
 		for last := uint64(0); err == nil && offset != 0; {
@@ -98,7 +99,10 @@ func (f *File) FieldNames(yield func(name []byte) bool) error {
 			if err = f.readField(offset, &o); err != nil {
 				break
 			}
-			if !yield(o.name) {
+			if left == 0 {
+				return f.corrupt(offset, objectField, "chains of a hash table lead to the same place")
+			}
+			if left--; !yield(o.name) {
 				return damage
 			}
 			last, offset = offset, o.next

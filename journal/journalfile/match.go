@@ -112,25 +112,26 @@ func (c *cursor) seek(offset uint64, down bool) (uint64, error) {
 		}
 	}
 	c.i = low
+	// In a good list the first one is it; bad ones, and those that are not in order, are passed over.
 	if down {
-		for ; low < l.n; low++ {
+		for end := min(l.n, low+maxBad); low < end; low++ {
 			if at, err := l.at(low); err != nil || at >= offset && !l.f.bad[at] {
 				return at, err
 			}
 		}
-		return 0, nil
+		return 0, l.unordered(low, low < l.n)
 	}
 	if low < l.n {
 		if at, err := l.at(low); err != nil || at == offset && !l.f.bad[at] {
 			return at, err
 		}
 	}
-	for ; low > 0; low-- {
+	for end := low - min(low, maxBad); low > end; low-- {
 		if at, err := l.at(low - 1); err != nil || at != 0 && at <= offset && !l.f.bad[at] {
 			return at, err
 		}
 	}
-	return 0, nil
+	return 0, l.unordered(low, low > 0)
 }
 
 // around returns the part of the list in which the offset must be, looking near the cursor first.
