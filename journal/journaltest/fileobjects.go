@@ -111,15 +111,9 @@ func (w *FileWriter) dataObject(payload []byte) (*dataState, error) {
 		return nil, fmt.Errorf("field name %q", name)
 	}
 	d := &dataState{hash: w.hash(payload), jenkins: journalfile.JenkinsHash(payload)}
-	stored, flag := payload, byte(0)
-	if w.o.Compression != compress.None && len(payload) >= w.o.Threshold {
-		small, err := w.enc.encode(payload)
-		if err != nil {
-			return nil, err
-		}
-		if small != nil {
-			stored, flag = small, 1<<(w.o.Compression-compress.XZ)
-		}
+	stored, kind, err := w.stored(payload)
+	if err != nil {
+		return nil, err
 	}
 	begin := uint64(dataBytesCompact)
 	if w.o.Regular {
@@ -132,7 +126,9 @@ func (w *FileWriter) dataObject(payload []byte) (*dataState, error) {
 	d.offset = at
 	w.put64(at+16, d.hash)
 	copy(w.m.b[at+begin:], stored)
-	w.m.b[at+1] = flag
+	if kind != compress.None {
+		w.m.b[at+1] = 1 << (kind - compress.XZ)
+	}
 	buckets := uint64(w.o.DataBuckets)
 	w.chain(headDataTable, d.hash, buckets, at)
 	w.count(headData)
@@ -147,6 +143,23 @@ func (w *FileWriter) dataObject(payload []byte) (*dataState, error) {
 	w.put64(field+32, at)
 	w.data[string(payload)] = d
 	return d, nil
+}
+
+// stored returns what the file holds of a payload.
+func (w *FileWriter) stored(payload []byte) ([]byte, compress.Kind, error) {
+	if w.o.Encode != nil {
+		if stored, kind, ok := w.o.Encode(payload); ok {
+			return stored, kind, nil
+		}
+	}
+	if w.o.Compression == compress.None || len(payload) < w.o.Threshold {
+		return payload, compress.None, nil
+	}
+	small, err := w.enc.encode(payload)
+	if err != nil || small == nil {
+		return payload, compress.None, err
+	}
+	return small, w.o.Compression, nil
 }
 
 // fieldObject finds the field object of the name, or adds it.

@@ -23,6 +23,9 @@ type FileOptions struct {
 	// Compression is used for payloads (NAME=value) of at least Threshold bytes that it makes smaller; 0 means 512, as in journald.
 	Compression compress.Kind
 	Threshold   int
+	// Encode, unless nil, may return what is stored of a payload, and how that is said to be compressed, instead of what Compression
+	// makes of it. It need not be true.
+	Encode func(payload []byte) (stored []byte, kind compress.Kind, ok bool)
 	// Regular makes a file that is not compact, Unkeyed one without keyed hashes.
 	Regular, Unkeyed bool
 	// Sealed sets the flag, and adds a tag before the first entry and then every TagEvery entries; 0 means 100. The
