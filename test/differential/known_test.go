@@ -5,6 +5,7 @@ package differential
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,7 @@ func known(args, fixture string) string {
 		return "journalctl prints several fields of cat in the order of a hash table, nodectl in the order given"
 	case fixture == "empty" && has("--show-cursor"):
 		return "journalctl fails when there is no entry to show the cursor of"
-	case fixture == "binary" && has("-F MESSAGE"):
+	case slices.Contains([]string{"binary", "xz", "sealed", "all-compressed", "versions"}, fixture) && has("-F MESSAGE"):
 		return "journalctl cuts values off at a NUL byte"
 	case has("--until", "--show-cursor"), has("--since", " -r", "--show-cursor"):
 		return "journalctl's cursor is that of the entry beyond the window, after which it would be skipped"
