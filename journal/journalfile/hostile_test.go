@@ -140,3 +140,47 @@ func sparse(t *testing.T, last bool) string {
 	}
 	return path
 }
+
+// TestChangedBits: every bit of small files, and every length.
+func TestChangedBits(t *testing.T) {
+	t.Parallel()
+	for name, content := range journaltest.SmallFiles(t) {
+		if name != "sealed" && name != "unkeyed-xz" && name != "all-lz4" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, err := os.Create(filepath.Join(t.TempDir(), "small.journal"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if _, err := f.WriteAt(content, 0); err != nil {
+				t.Fatal(err)
+			}
+			check := func(what string, i int) {
+				begin := time.Now()
+				s := walk(t, f.Name(), journalfile.Options{})
+				if took := time.Since(begin); took > 2*time.Second {
+					t.Errorf("%s %d: %d entries took %v", what, i, len(s.Forward), took)
+				}
+			}
+			for i := range 8 * len(content) {
+				at := int64(i / 8)
+				if _, err := f.WriteAt([]byte{content[at] ^ 1<<(i%8)}, at); err != nil {
+					t.Fatal(err)
+				}
+				check("bit", i)
+				if _, err := f.WriteAt(content[at:at+1], at); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := len(content) - 1; i >= 0; i-- {
+				if err := f.Truncate(int64(i)); err != nil {
+					t.Fatal(err)
+				}
+				check("length", i)
+			}
+		})
+	}
+}
