@@ -28,6 +28,7 @@ import (
 	"github.com/noded/noded/daemon/socket"
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/catalog"
+	"github.com/noded/noded/journal/engines"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/proto/wire"
 )
@@ -272,9 +273,9 @@ func openCatalog(logger *slog.Logger) service.Catalog {
 
 // openJournal returns the journal that the configuration names and the name of its engine.
 func openJournal(cfg *config.Config) (*journal.Local, string, error) {
-	engine, err := newEngine(cfg.Journal.Engine)
+	engine, err := engines.New(cfg.Journal.Engine)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("journal.engine: %w", err)
 	}
 	local := &journal.Local{Engine: engine, Source: journal.Source{Directory: cfg.Journal.Directory}}
 	return local, engine.Name(), nil

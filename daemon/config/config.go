@@ -56,7 +56,8 @@ type Server struct {
 type Journal struct {
 	// Directory is empty for the journal of this machine.
 	Directory string
-	Engine    string
+	// Engine is one of engines.Names.
+	Engine string
 }
 
 // State is about files that noded keeps.
@@ -84,13 +85,6 @@ type Limits struct {
 	DrainTimeout          time.Duration
 }
 
-// The values of journal.engine.
-const (
-	EngineAuto       = "auto"
-	EngineNative     = "native"
-	EngineLibsystemd = "libsystemd"
-)
-
 // The values of log.format.
 const (
 	FormatAuto     = "auto"
@@ -100,7 +94,7 @@ const (
 )
 
 // validate reports what no single key can tell: values that do not go together, and
-// values that this build cannot serve. Problems name their key.
+// values that cannot be served. Problems name their key.
 func (c *Config) validate() []*Problem {
 	var problems []*Problem
 	bad := func(key, format string, args ...any) {
@@ -121,9 +115,6 @@ func (c *Config) validate() []*Problem {
 		bad("server.socket", "want a path without a scheme, such as /run/noded/noded.sock; noded listens on no network")
 	case n > maxSocketPath:
 		bad("server.socket", "the path has %d bytes; the path of a socket can have %d", n, maxSocketPath)
-	}
-	if c.Journal.Engine == EngineNative {
-		bad("journal.engine", "the native engine is not part of this build; use auto or libsystemd")
 	}
 	l := &c.Limits
 	if l.MaxStreamsPerUser > l.MaxStreams {

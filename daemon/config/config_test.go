@@ -182,7 +182,6 @@ func TestProblems(t *testing.T) {
 			`FILE:3: limits.send_timeout: "5": want a duration such as 30s or 5m`,
 		}},
 		{"white node name", "node: {name: '  '}\n", []string{"FILE:1: node.name: has only white space; leave it empty for the host name"}},
-		{"native engine", "journal: {engine: native}\n", []string{"FILE:1: journal.engine: the native engine is not part of this build; use auto or libsystemd"}},
 		{"unknown engine", "journal: {engine: x}\n", []string{`FILE:1: journal.engine: "x": want one of auto, native, libsystemd`}},
 		{"network", "server: {socket: 'tcp://0.0.0.0:1'}\n", []string{"FILE:1: server.socket: want a path without a scheme, such as /run/noded/noded.sock; noded listens on no network"}},
 		{"abstract socket", "server: {socket: '@x'}\n", []string{"FILE:1: server.socket: abstract sockets have no permissions; want a path"}},

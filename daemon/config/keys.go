@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/noded/noded/journal/engines"
 )
 
 // Key is one thing that can be set.
@@ -81,11 +83,9 @@ func journalKeys() []Key {
 		Doc:   "Directory of journal files to serve, such as a copy from another machine. Empty: the journal of this machine.",
 		value: func(c *Config) value { return stringValue{&c.Journal.Directory} },
 	}, {
-		Name: "journal.engine", Flag: "engine", Default: EngineAuto,
-		Doc: "What reads journal files: auto, libsystemd or native.",
-		value: func(c *Config) value {
-			return choiceValue{&c.Journal.Engine, []string{EngineAuto, EngineNative, EngineLibsystemd}}
-		},
+		Name: "journal.engine", Flag: "engine", Default: engines.Auto,
+		Doc:   "What reads journal files: auto, native or libsystemd. auto is native, and libsystemd for a journal with a file that native does not know how to read; nodectl status shows which.",
+		value: func(c *Config) value { return choiceValue{&c.Journal.Engine, engines.Names()} },
 	}, {
 		Name: "state.directory", Flag: "state-directory", Default: "/var/lib/noded",
 		Doc:   "Directory for what must survive a restart. This release keeps nothing there.",

@@ -4,6 +4,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,8 @@ type NodeConfig struct {
 	// Started is when noded started.
 	Started time.Time
 	Journal Journal
-	// Engine and Location describe the source: libsystemd, /var/log/journal.
+	// Engine and Location describe the source: auto, /var/log/journal. What health tells is Journal's own word for the
+	// engine, if it has one.
 	Engine, Location string
 	// OpenStreams counts the calls that read.
 	OpenStreams func() int
@@ -83,7 +85,7 @@ func (s *NodeService) journalHealth(usage journal.Usage, err error) *nodedv1.Sou
 	m := &nodedv1.SourceHealth{
 		Name:     "journal",
 		Location: wire.Text(s.config.Location),
-		Engine:   s.config.Engine,
+		Engine:   cmp.Or(usage.Engine, s.config.Engine),
 		State:    nodedv1.SourceState_SOURCE_STATE_OK,
 	}
 	if err != nil {

@@ -21,8 +21,12 @@ func (*auto) Name() string { return Auto }
 func (a *auto) Open(ctx context.Context, source journal.Source) (journal.Reader, error) {
 	first, err := a.native.Open(ctx, source)
 	if errors.Is(err, journal.ErrUnsupported) {
-		if second, other := a.libsystemd.Open(ctx, source); other == nil {
+		second, other := a.libsystemd.Open(ctx, source)
+		switch {
+		case other == nil:
 			return &reader{Reader: second, engine: a.libsystemd.Name()}, nil
+		case !errors.Is(other, journal.ErrUnsupported):
+			return nil, other
 		}
 	}
 	if err != nil {

@@ -5,12 +5,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/catalog"
-	"github.com/noded/noded/journal/sdjournal"
+	"github.com/noded/noded/journal/engines"
 )
 
 // backend is where the journal comes from. Commands cannot tell which one they have. A backend is used
@@ -29,6 +28,9 @@ type backend interface {
 
 // openBackend opens the files that source names, or without a source the noded of the options.
 func (g *globals) openBackend(source *journal.Source, engine string) (backend, error) {
+	if err := g.checkPlatform(source); err != nil {
+		return nil, err
+	}
 	if source == nil {
 		c, err := g.dial()
 		if err != nil {
@@ -39,26 +41,8 @@ func (g *globals) openBackend(source *journal.Source, engine string) (backend, e
 	return g.openFiles(*source, engine)
 }
 
-// engineHelp is the description of --engine.
-const engineHelp = "read files with this `ENGINE`: auto or libsystemd (there is no native one in this build yet)"
-
-// engines are the values of --engine.
-func engines() []string { return []string{"auto", "libsystemd"} }
-
-// parseEngine checks the value of --engine.
-func parseEngine(name string) (journal.Engine, error) {
-	switch name {
-	case "auto", "libsystemd":
-		return sdjournal.New(), nil
-	case "native":
-		return nil, &usageError{err: fmt.Errorf("--engine native: this build has no native engine"), hint: "--engine auto"}
-	default:
-		return nil, &usageError{err: fmt.Errorf("--engine %q: want auto or libsystemd", name), hint: "--engine auto"}
-	}
-}
-
 func (g *globals) openFiles(source journal.Source, engine string) (*files, error) {
-	e, err := parseEngine(engine)
+	e, err := parseEngine(engine, engines.HasLibsystemd)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"syscall"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
@@ -105,6 +104,3 @@ func (e *notFoundError) Hint() string  { return e.hint }
 type silentError struct{ code int }
 
 func (e *silentError) Error() string { return "exit" }
-
-// isBrokenPipe reports whether whoever read our output has gone, which is no failure.
-func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/engines"
 )
 
 // getFlags are the options of nodectl get and what is beneath it.
@@ -40,7 +41,7 @@ func (f *getFlags) define(cmd *cobra.Command) {
 	flags.StringArrayVarP(&f.files, "file", "i", nil, "read the journal file `PATH` (a pattern; may be repeated)")
 	flags.StringVar(&f.root, "root", "", "read the journals of the system below `DIR`")
 	flags.StringVar(&f.engine, "engine", "auto", engineHelp)
-	complete(cmd, "engine", engines()...)
+	complete(cmd, "engine", engines.Names()...)
 }
 
 // open opens the files that the options name, or noded.
@@ -48,7 +49,7 @@ func (f *getFlags) open(g *globals, cmd *cobra.Command) (backend, error) {
 	if err := checkFormat(f.format, listFormats()); err != nil {
 		return nil, err
 	}
-	if _, err := parseEngine(f.engine); err != nil {
+	if _, err := parseEngine(f.engine, engines.HasLibsystemd); err != nil {
 		return nil, err
 	}
 	if err := checkSourceFlags(cmd.Flags(), f.files); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/engines"
 	"github.com/noded/noded/journal/output"
 	"github.com/noded/noded/journal/syslogname"
 )
@@ -74,7 +75,10 @@ func runJournal(ctx context.Context, g *globals, f *journalFlags, cmd *cobra.Com
 	if err != nil {
 		return withHelpHint(err, cmd)
 	}
-	if _, err := parseEngine(f.engine); err != nil {
+	if _, err := parseEngine(f.engine, engines.HasLibsystemd); err != nil {
+		return err
+	}
+	if err := g.checkPlatform(p.source); err != nil {
 		return err
 	}
 	c := &journalCommand{globals: g, journalFlags: f, plan: p, out: g.Out}

@@ -12,13 +12,14 @@ import (
 	"slices"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/engines"
 	"github.com/noded/noded/journal/journalfile"
 )
 
 // localFiles returns the paths of the journal files of the source, sorted, and those that cannot be opened. That
 // there is none it says on stderr.
 func (c *journalCommand) localFiles(ctx context.Context) (paths []string, problems []journal.FileProblem, err error) {
-	engine, err := parseEngine(c.engine)
+	engine, err := parseEngine(c.engine, engines.HasLibsystemd)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/engines"
 )
 
 // journalFlags are the options of nodectl journal as they were written.
@@ -229,7 +230,7 @@ func completeJournalFlags(cmd *cobra.Command, modes, priorities, facilities []st
 	complete(cmd, "priority", priorities...)
 	complete(cmd, "facility", append(facilities, "help")...)
 	complete(cmd, "level", levelNames()...)
-	complete(cmd, "engine", engines()...)
+	complete(cmd, "engine", engines.Names()...)
 	complete(cmd, "case-sensitive", "true", "false")
 	complete(cmd, "since", "today", "yesterday", "1h", "10m")
 	complete(cmd, "until", "today", "yesterday", "now")

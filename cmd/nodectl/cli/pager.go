@@ -88,6 +88,10 @@ func (c *journalCommand) pagers() (lines [][]string, chosen bool) {
 		}
 		return [][]string{words}, true
 	}
+	if c.os == "windows" {
+		// Its more shows UTF-8 as something else.
+		return [][]string{{"less"}}, false
+	}
 	return [][]string{{"less"}, {"more"}}, false
 }
 

@@ -6,6 +6,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,12 +22,16 @@ type globals struct {
 	address string
 	timeout time.Duration
 	color   string
+	// os is runtime.GOOS.
+	os string
 	// separated are the words that came after an option whose value must be attached.
 	separated []separatedWord
 }
 
 // NewCommand returns the command tree.
-func NewCommand(s Streams) *cobra.Command { return newCommand(&globals{Streams: s}) }
+func NewCommand(s Streams) *cobra.Command { return newCommand(newGlobals(s)) }
+
+func newGlobals(s Streams) *globals { return &globals{Streams: s, os: runtime.GOOS} }
 
 func newCommand(g *globals) *cobra.Command {
 	root := &cobra.Command{
@@ -99,17 +104,24 @@ func (g *globals) validate() error {
 	return nil
 }
 
+// givenAddress returns the address that the options or the environment name.
+func (g *globals) givenAddress() string {
+	if g.address != "" {
+		return g.address
+	}
+	return g.Getenv("NODECTL_ADDRESS")
+}
+
 // dial returns a client of the noded that the options name.
 func (g *globals) dial() (*client.Client, error) {
-	address := g.address
-	if address == "" {
-		address = g.Getenv("NODECTL_ADDRESS")
+	if err := g.checkPlatform(nil); err != nil {
+		return nil, err
 	}
 	timeout := g.timeout
 	if timeout == 0 {
 		timeout = -1
 	}
-	return client.Dial(client.Config{Address: address, Timeout: timeout})
+	return client.Dial(client.Config{Address: g.givenAddress(), Timeout: timeout})
 }
 
 // complete gives a flag its fixed values for completion; none means no completion by file names.

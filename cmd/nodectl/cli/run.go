@@ -31,7 +31,7 @@ type Streams struct {
 func Run(ctx context.Context, args []string, s Streams) int {
 	ctx, stop := withSignals(ctx)
 	defer stop()
-	g := &globals{Streams: s}
+	g := newGlobals(s)
 	root := newCommand(g)
 	args, g.separated = normalizeCommandLine(root, args)
 	root.SetArgs(args)

@@ -155,7 +155,7 @@ func (s *nodeStatus) print(g *globals, wide bool) error {
 	if err := writeTable(g.Out, tableStyle{separator: " "}, nil, rows); err != nil {
 		return err
 	}
-	header := []string{"SOURCE", "STATE", "LAG", "FILES", "MESSAGE"}
+	header := []string{"SOURCE", "STATE", "LAG", "FILES", "ENGINE", "MESSAGE"}
 	if wide {
 		header = []string{"SOURCE", "STATE", "LAG", "FILES", "ENGINE", "LOCATION", "MESSAGE"}
 	}
@@ -165,9 +165,9 @@ func (s *nodeStatus) print(g *globals, wide bool) error {
 		if source.NewestRecordTime != nil {
 			lag = ago(time.Duration(source.LagSeconds * float64(time.Second)))
 		}
-		row := []string{source.Name, source.State, lag, fmt.Sprint(source.Files)}
+		row := []string{source.Name, source.State, lag, fmt.Sprint(source.Files), visible(firstNonEmpty(source.Engine, "-"))}
 		if wide {
-			row = append(row, source.Engine, visible(source.Location))
+			row = append(row, visible(source.Location))
 		}
 		table = append(table, append(row, visible(firstNonEmpty(source.Message, "-"))))
 	}

@@ -26,7 +26,8 @@ func (g *globals) useColor() bool {
 	case "never":
 		return false
 	}
-	return g.Getenv("NO_COLOR") == "" && g.Getenv("TERM") != "dumb" && isTerminal(g.Out)
+	f, ok := g.Out.(*os.File)
+	return ok && g.Getenv("NO_COLOR") == "" && g.Getenv("TERM") != "dumb" && isTerminal(f) && enableEscapes(f)
 }
 
 // columns returns the width of the output: of the terminal, else COLUMNS, else 80.
