@@ -5,6 +5,7 @@ package journalfile_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -120,8 +121,9 @@ func (s *seen) data(f *journalfile.File, offset uint64, decoder *compress.Decode
 		return
 	}
 	payload, err := decoder.Append(nil, d.Compression, d.Payload, 1<<20)
-	if d.Compression == compress.None || d.Compression == compress.ZSTD {
-		s.fail(err) // Verify does not look at the others
+	// Verify does not look at xz, lz4 and very large values.
+	if d.Compression == compress.None || d.Compression == compress.ZSTD && !errors.Is(err, compress.ErrTooLarge) {
+		s.fail(err)
 	}
 	s.Payloads += len(payload)
 }
