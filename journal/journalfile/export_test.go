@@ -14,5 +14,5 @@ func VerifyAt(ctx context.Context, r io.ReaderAt, size uint64) error {
 	if err != nil {
 		return err
 	}
-	return verifyAt(ctx, r, &h)
+	return verifyAt(ctx, r, &h, nil)
 }

@@ -10,13 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"syscall"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/journalfile/compress"
 )
 
 const (
@@ -27,6 +24,8 @@ const (
 	// After maxDecompressed plus maxRatio times the size of the file no more values are decompressed.
 	maxDecompressed = 256 << 20
 	maxRatio        = 64
+	// xzWeight is how many times as long as those of the others the decompression of a byte by xz takes.
+	xzWeight = 16
 	// checkEvery is after how many steps the context is looked at.
 	checkEvery = 1 << 12
 	// maxSearch plus searchRatio times the number of all items is how many items of unsorted entries are looked at.
@@ -37,16 +36,26 @@ const (
 // ErrTooLarge: the file is larger than Verify takes on, or such that looking at all of it takes too long.
 var ErrTooLarge = errors.New("file too large to verify")
 
+// Verify is Verifier.Verify without progress.
+func Verify(ctx context.Context, path string) error { return (&Verifier{}).Verify(ctx, path) }
+
+// Verifier checks whole files. It is safe for concurrent use if Progress is.
+type Verifier struct {
+	// Progress, unless nil, is called now and then with the part of the work that is done, from 0 to 1.
+	Progress func(done float64)
+}
+
 // Verify checks the structure of the whole file: the sizes, order and links of all objects, both hash
-// tables, the arrays of entries, and the hashes of all values. Values compressed by xz or lz4 are not decompressed, and
-// so not compared with their hash; nor are those that are very large, or very many. The times, boot and xor hash of an entry are covered by nothing; times are checked for
-// order. (The xor hash includes items that journald dropped because they were there twice.) The first contradiction is returned, as a *FormatError.
+// tables, the arrays of entries, and the hashes of all values. Values that are very large, or very many, are not
+// decompressed, and so not compared with their hash. The times, boot and xor hash of an entry are covered by nothing; times are checked for
+// order. (The xor hash includes items that journald dropped because they were there twice.) Tags of sealed files are
+// counted; without the key they cannot be checked. The first contradiction is returned, as a *FormatError.
 //
-// The file should not be written to meanwhile. It is read into memory, up to its last object; files over
-// 1 GiB are refused with ErrTooLarge. The time that it takes is bounded by the size of the file, whatever is in it; it ends
-// early with ctx.
-func Verify(ctx context.Context, path string) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// The file should not be written to meanwhile. It is read into memory, up to its last object, so that it cannot change
+// while its links are followed; files over 1 GiB are refused with ErrTooLarge. The time that it takes is bounded by the
+// size of the file, whatever is in it; it ends early with ctx.
+func (v *Verifier) Verify(ctx context.Context, path string) error {
+	f, err := OpenFile(path)
 	if err != nil {
 		return fmt.Errorf("open journal file: %w", err)
 	}
@@ -55,7 +64,7 @@ func Verify(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	err = verifyAt(ctx, f, &h)
+	err = verifyAt(ctx, f, &h, v.Progress)
 	var format *FormatError
 	if errors.As(err, &format) {
 		format.Path = path
@@ -68,7 +77,7 @@ func Verify(ctx context.Context, path string) error {
 }
 
 // verifyAt checks a file whose header was read.
-func verifyAt(ctx context.Context, r io.ReaderAt, h *Header) error {
+func verifyAt(ctx context.Context, r io.ReaderAt, h *Header, progress func(float64)) error {
 	if h.SizeBytes > maxVerifyBytes {
 		return fmt.Errorf("%d bytes: %w", h.SizeBytes, ErrTooLarge)
 	}
@@ -76,7 +85,7 @@ func verifyAt(ctx context.Context, r io.ReaderAt, h *Header) error {
 	if err != nil {
 		return err
 	}
-	return verify(ctx, h, b)
+	return verify(ctx, h, b, progress)
 }
 
 // readUsed reads the file up to the end of the last object.
@@ -105,8 +114,14 @@ type verifier struct {
 	ctx     context.Context // of one call of verify
 	h       *Header
 	b       []byte
-	zstd    *zstd.Decoder
 	compact bool
+
+	decoder compress.Decoder
+	payload []byte // decompressed last
+
+	// progress is told done, the part of the work behind, and what share of it the running check is.
+	progress    func(float64)
+	done, share float64
 
 	objects uint64
 	tags    uint64
@@ -135,24 +150,32 @@ func (v *verifier) step() error {
 	return nil
 }
 
+// report tells how much of the running check is done.
+func (v *verifier) report(part, whole int) {
+	if v.progress != nil && part%checkEvery == 0 {
+		v.progress(v.done + v.share*float64(part)/float64(whole))
+	}
+}
+
 // hashedObject is an object of a hash table.
 type hashedObject struct{ offset, hash, next uint64 }
 
-func verify(ctx context.Context, h *Header, b []byte) error {
+func verify(ctx context.Context, h *Header, b []byte, progress func(float64)) error {
 	if h.HeaderSize%8 != 0 || uint64(len(b)) < h.HeaderSize {
 		return headerError(ErrCorrupt, "header size %d", h.HeaderSize)
 	}
-	v := &verifier{ctx: ctx, h: h, b: b, compact: h.Incompatible&FlagCompact != 0}
-	var err error
-	v.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxPayloadBytes))
-	if err != nil {
-		return err
-	}
-	defer v.zstd.Close()
-	for _, check := range []func() error{v.walk, v.checkCounts, v.checkTables, v.checkFieldLists, v.checkEntryList, v.checkDataLists} {
-		if err := check(); err != nil {
+	v := &verifier{ctx: ctx, h: h, b: b, compact: h.Incompatible&FlagCompact != 0, progress: progress}
+	defer v.decoder.Close()
+	for _, check := range []struct {
+		run   func() error
+		share float64
+	}{{v.walk, 0.6}, {v.checkCounts, 0}, {v.checkTables, 0.05}, {v.checkFieldLists, 0.05}, {v.checkEntryList, 0}, {v.checkDataLists, 0.3}} {
+		v.share = check.share
+		if err := check.run(); err != nil {
 			return err
 		}
+		v.done += check.share
+		v.report(0, 1)
 	}
 	return nil
 }
@@ -191,6 +214,7 @@ func (v *verifier) walk() error {
 			return err
 		}
 		v.objects++
+		v.report(int(v.objects), max(int(v.h.Objects), int(v.objects)))
 		v.last = at
 		if at == v.h.TailObjectOffset {
 			return nil
@@ -277,7 +301,7 @@ func (v *verifier) dataObject(at, size uint64) error {
 		return v.corrupt(at, "flags %#x", flags)
 	}
 	o := hashedObject{offset: at, hash: v.u64(at + 16), next: v.u64(at + 24)}
-	payload, err := v.payload(at, v.b[at+begin:at+size], flags)
+	payload, err := v.value(at, v.b[at+begin:at+size], flags)
 	if err != nil {
 		return err
 	}
@@ -290,32 +314,33 @@ func (v *verifier) dataObject(at, size uint64) error {
 	return nil
 }
 
-// payload decompresses a value; nil means that it is not looked at.
-func (v *verifier) payload(at uint64, raw []byte, flags byte) ([]byte, error) {
+// value decompresses a payload; nil means that it is not looked at. The bytes are valid until the next call.
+func (v *verifier) value(at uint64, raw []byte, flags byte) ([]byte, error) {
+	kind, weight := compress.None, uint64(1)
 	switch flags {
 	case 0:
 		return raw, nil
+	case flagXZ:
+		kind, weight = compress.XZ, xzWeight
+	case flagLZ4:
+		kind = compress.LZ4
 	case flagZSTD:
-		var frame zstd.Header
-		if err := frame.Decode(raw); err != nil {
-			return nil, v.corrupt(at, "zstd: %v", err)
-		}
-		if frame.HasFCS && frame.FrameContentSize > maxPayloadBytes || v.decompressed > maxDecompressed+maxRatio*uint64(len(v.b)) {
-			return nil, nil
-		}
-		payload, err := v.zstd.DecodeAll(raw, nil)
-		v.decompressed += uint64(len(payload))
-		if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-			v.decompressed += maxPayloadBytes
-			return nil, nil
-		}
-		if err != nil {
-			return nil, v.corrupt(at, "zstd: %v", err)
-		}
-		return payload, nil
-	default:
+		kind = compress.ZSTD
+	}
+	if v.decompressed > maxDecompressed+maxRatio*uint64(len(v.b)) {
 		return nil, nil
 	}
+	payload, err := v.decoder.Append(v.payload[:0], kind, raw, maxPayloadBytes)
+	if errors.Is(err, compress.ErrTooLarge) {
+		v.decompressed += weight * maxPayloadBytes
+		return nil, nil
+	}
+	v.decompressed += weight * uint64(len(payload))
+	if err != nil {
+		return nil, v.corrupt(at, "%v", err)
+	}
+	v.payload = payload
+	return payload, nil
 }
 
 // findData returns the data object at the offset.

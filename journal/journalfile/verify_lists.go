@@ -139,6 +139,7 @@ func (v *verifier) checkDataLists() error {
 	listed := uint64(0)
 	v.maySearch = maxSearch + searchRatio*v.items
 	for i := range v.data {
+		v.report(i, len(v.data))
 		at := v.data[i].offset
 		first, array, n := v.u64(at+40), v.u64(at+48), v.u64(at+56)
 		if n > uint64(len(v.entries)) || (n == 0) != (first == 0) {
