@@ -120,7 +120,7 @@ func (s *seen) data(f *journalfile.File, offset uint64, decoder *compress.Decode
 		s.fail(err)
 		return
 	}
-	payload, err := decoder.Append(nil, d.Compression, d.Payload, 1<<20)
+	payload, err := decoder.Append(nil, d.Compression, d.Payload, 4<<20)
 	// Verify does not look at xz, lz4 and very large values.
 	if d.Compression == compress.None || d.Compression == compress.ZSTD && !errors.Is(err, compress.ErrTooLarge) {
 		s.fail(err)
