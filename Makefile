@@ -20,7 +20,10 @@ export SOURCE_DATE_EPOCH
 BINDIR ?= bin
 HOSTARCH := $(shell go env GOHOSTARCH)
 GOARCH ?= $(HOSTARCH)
-LDFLAGS := -s -w -X main.version=$(VERSION) -linkmode=external -extldflags=-Wl,-z,relro,-z,now
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS_NODED := $(LDFLAGS) -linkmode=external -extldflags=-Wl,-z,relro,-z,now
+# Where nodectl runs: with the native engine it needs nothing of the system.
+PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 PACKAGES ?= ./...
 FUZZTIME ?= 10s
 ENTRIES ?= 2000000
@@ -43,8 +46,8 @@ build: ## Build bin/noded and bin/nodectl (VERSION=)
 	@test/deps.sh build
 	@$(MAKE) --no-print-directory binaries
 
-# The programs for GOARCH in BINDIR. libsystemd is loaded at run time: to compile, its headers are enough, also for
-# another architecture.
+# The programs for GOARCH in BINDIR. noded loads libsystemd at run time: to compile, its headers are enough, also for
+# another architecture. nodectl is static.
 .PHONY: binaries
 binaries: export CGO_ENABLED := 1
 ifneq ($(GOARCH),$(HOSTARCH))
@@ -58,7 +61,16 @@ binaries: export CGO_CFLAGS := -O2 -g -idirafter /usr/include
 endif
 binaries:
 	@mkdir -p "$(BINDIR)"
-	GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -buildmode=pie -ldflags '$(LDFLAGS)' -o "$(BINDIR)/" ./cmd/noded ./cmd/nodectl
+	GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -buildmode=pie -ldflags '$(LDFLAGS_NODED)' -o "$(BINDIR)/" ./cmd/noded
+	CGO_ENABLED=0 GOARCH=$(GOARCH) go build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o "$(BINDIR)/" ./cmd/nodectl
+
+.PHONY: cross
+cross: ## Build nodectl for Linux, macOS and Windows in dist/cross
+	@for platform in $(PLATFORMS); do \
+		mkdir -p "dist/cross/$${platform/\//-}"; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build -trimpath -buildvcs=false \
+			-ldflags '$(LDFLAGS)' -o "dist/cross/$${platform/\//-}/" ./cmd/nodectl; \
+	done
 
 .PHONY: deps
 deps: ## Install what Debian 12 with Go and make lacks (needs root if something is missing)
