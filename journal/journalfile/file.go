@@ -190,6 +190,16 @@ func (f *File) Grew() bool {
 	return ok && binary.LittleEndian.Uint64(b) != f.header.Entries
 }
 
+// outgrown reports whether the file has more bytes now than at the last refresh: then what is not there may be there after
+// the next one.
+func (f *File) outgrown() bool {
+	if f.file == nil {
+		return false
+	}
+	info, err := f.file.Stat()
+	return err == nil && uint64(info.Size()) > f.content.length
+}
+
 // loadUint64 reads a number that another process writes, before all that is read after it.
 func loadUint64(at *byte) uint64 {
 	n := atomic.LoadUint64((*uint64)(unsafe.Pointer(at)))

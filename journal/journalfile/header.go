@@ -68,6 +68,15 @@ func HeaderOf(f *os.File) (Header, error) {
 		return Header{}, &FormatError{Path: path, Object: objectHeader, Err: fmt.Errorf("%w: not a regular file", ErrCorrupt)}
 	}
 	h, err := parseHeader(f, uint64(info.Size()))
+	for tries := 0; errors.Is(err, ErrTruncated) && tries < 5; tries++ {
+		// Before the header was read a writer may have made the file longer, and said so there.
+		longer, statErr := f.Stat()
+		if statErr != nil || longer.Size() <= info.Size() {
+			break
+		}
+		info = longer
+		h, err = parseHeader(f, uint64(info.Size()))
+	}
 	h.Path = path
 	h.DiskBytes = diskBytes(info)
 	var format *FormatError

@@ -5,6 +5,7 @@ package journalfile
 
 import (
 	"encoding/binary"
+	"errors"
 	"sort"
 )
 
@@ -63,6 +64,9 @@ func (l *list) grow() error {
 		return l.f.corrupt(max(l.last, next), objectEntryArray, "the chain of entry arrays ends at %d of %d entries", l.known(), l.n)
 	}
 	b, size, err := l.f.object(next, objectEntryArray, entryArraySize)
+	if err != nil && l.f.outgrown() {
+		return errNewer
+	}
 	if err != nil {
 		return err
 	}
@@ -75,14 +79,21 @@ func (l *list) grow() error {
 	return nil
 }
 
+// errNewer: an array is newer than the last refresh of the file.
+var errNewer = errors.New("newer than the last refresh")
+
 // clip looks at all arrays that the list needs. If they hold fewer entries than n, n becomes that number, and the
-// error says why.
+// error says why, unless the rest is newer than the last refresh.
 func (l *list) clip() error {
 	for l.known() < l.n {
-		if err := l.grow(); err != nil {
-			l.n = l.known()
-			return err
+		err := l.grow()
+		if err == nil {
+			continue
 		}
+		if l.n = l.known(); errors.Is(err, errNewer) {
+			return nil
+		}
+		return err
 	}
 	return nil
 }

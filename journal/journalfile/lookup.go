@@ -38,6 +38,9 @@ func (f *File) findData(name, value string, d *Data) error {
 		}
 		var found Data
 		if err = f.ReadData(offset, &found); err != nil {
+			if f.outgrown() {
+				return nil // what follows is newer than the last refresh
+			}
 			break
 		}
 		if found.hash == hash && f.holds(&found, payload) {
