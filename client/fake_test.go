@@ -4,6 +4,7 @@
 package client_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -39,8 +40,11 @@ type fakeNode struct {
 	// bounded reads after everything.
 	refuse, breakAtEnd bool
 	gap                *journal.Gap
-	server             *grpc.Server
-	served             chan struct{}
+	// compact: it knows the compact form. spoil changes the batches.
+	compact bool
+	spoil   func(*nodedv1.JournalCompactBatch)
+	server  *grpc.Server
+	served  chan struct{}
 }
 
 func startFake(t *testing.T, entries uint64) *fakeNode {
@@ -146,6 +150,7 @@ func (f *fakeNode) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.Serv
 			return err
 		}
 	}
+	send := f.sender(req, stream)
 	next, step := f.begin(query)
 	for shown := int64(0); ; {
 		for ; next >= 1 && next <= f.last(); next += step {
@@ -159,9 +164,7 @@ func (f *fakeNode) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.Serv
 			}
 			left--
 			shown++
-			entry := wire.HeaderToProto("n", h, req.GetOmitCursors())
-			batch := &nodedv1.JournalBatch{Entries: []*nodedv1.JournalEntry{entry}}
-			if err := stream.Send(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: batch}}); err != nil {
+			if err := send(h); err != nil {
 				return err
 			}
 		}
@@ -187,6 +190,38 @@ func (f *fakeNode) Read(req *nodedv1.JournalServiceReadRequest, stream grpc.Serv
 			return stream.Context().Err()
 		case <-time.After(5 * time.Millisecond):
 		}
+	}
+}
+
+// entryFields are the fields of an entry: some that all have, and one of its own.
+func entryFields(h journal.Header) (run *journal.Run, rest []journal.Field) {
+	run = &journal.Run{ID: 1, Fields: []journal.Field{{Name: "_HOSTNAME", Value: []byte("n"), ID: 1}, {Name: "EMPTY", ID: 2}}}
+	return run, []journal.Field{{Name: "MESSAGE", Value: fmt.Appendf(nil, "entry %d", h.Seqnum)}}
+}
+
+// sender returns what sends an entry, in the form that the request asks for. Every fifth one of the compact form is plain.
+func (f *fakeNode) sender(req *nodedv1.JournalServiceReadRequest, stream grpc.ServerStreamingServer[nodedv1.JournalServiceReadResponse]) func(journal.Header) error {
+	encoder := wire.NewCompactEncoder("n")
+	return func(h journal.Header) error {
+		run, rest := entryFields(h)
+		if f.compact && req.GetAcceptCompact() && h.Seqnum%5 != 0 {
+			if err := encoder.Add(&h, run, rest); err != nil {
+				return err
+			}
+			batch := encoder.Take()
+			if f.spoil != nil {
+				f.spoil(batch)
+			}
+			err := stream.Send(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Compact{Compact: batch}})
+			encoder.Reuse(batch)
+			return err
+		}
+		entry := wire.HeaderToProto("n", h, req.GetOmitCursors())
+		for _, field := range append(run.Fields, rest...) {
+			entry.Fields = append(entry.Fields, &nodedv1.JournalField{Name: field.Name, Value: field.Value})
+		}
+		batch := &nodedv1.JournalBatch{Entries: []*nodedv1.JournalEntry{entry}}
+		return stream.Send(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: batch}})
 	}
 }
 

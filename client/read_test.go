@@ -6,9 +6,11 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -28,6 +30,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // collector is a client.Handler that keeps the numbers of the entries. An error of check ends the read.
 type collector struct {
+	// t, unless nil, is told of entries that are not those of fakeNode.
+	t       *testing.T
 	numbers []uint64
 	gaps    []journal.Gap
 	check   func(numbers []uint64) error
@@ -35,6 +39,13 @@ type collector struct {
 
 func (c *collector) Record(r *journal.Record) error {
 	c.numbers = append(c.numbers, r.Seqnum)
+	if c.t != nil {
+		run, rest := entryFields(r.Header)
+		same := func(a, b journal.Field) bool { return a.Name == b.Name && string(a.Value) == string(b.Value) }
+		if want := append(run.Fields, rest...); r.Node != "n" || r.Header != header(r.Seqnum) || !slices.EqualFunc(want, r.Fields, same) {
+			c.t.Errorf("entry %d is %+v", r.Seqnum, r)
+		}
+	}
 	if c.check != nil {
 		return c.check(c.numbers)
 	}
@@ -80,22 +91,42 @@ func TestReadResumes(t *testing.T) {
 		{"after cursor with lines", journal.Query{Lines: 8, FromHead: true, Cursor: header(50).Cursor(), AfterCursor: true}, []int{1, 2}, numbers(51, 58)},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			f := startFake(t, 100)
-			f.breakAfter = tt.breaks
-			var resumed int
-			got := &collector{}
-			err := f.dial(10*time.Second).Read(t.Context(), client.ReadRequest{
-				Query: tt.query, OnResume: func(client.Resume) { resumed++ },
-			}, got)
-			if err != nil {
-				t.Fatalf("Read() = %v, want nil", err)
-			}
-			if diff := cmp.Diff(tt.want, got.numbers); diff != "" {
-				t.Errorf("entries (-want +got):\n%s", diff)
-			}
-		})
+		for _, compact := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, compact %v", tt.name, compact), func(t *testing.T) {
+				t.Parallel()
+				f := startFake(t, 100)
+				f.breakAfter, f.compact = tt.breaks, compact
+				got := &collector{t: t}
+				err := f.dial(10*time.Second).Read(t.Context(), client.ReadRequest{Query: tt.query}, got)
+				if err != nil {
+					t.Fatalf("Read() = %v, want nil", err)
+				}
+				if diff := cmp.Diff(tt.want, got.numbers); diff != "" {
+					t.Errorf("entries (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestReadRefusesNonsense checks that a batch that does not add up ends the read with an error.
+func TestReadRefusesNonsense(t *testing.T) {
+	t.Parallel()
+	f := startFake(t, 10)
+	f.compact = true
+	f.spoil = func(b *nodedv1.JournalCompactBatch) {
+		if b.GetSeqnums()[0] == 3 {
+			b.EntryRuns[0] = 1 << 31
+		}
+	}
+	got := &collector{t: t}
+	err := f.dial(10*time.Second).Read(t.Context(), client.ReadRequest{Query: journal.NewQuery()}, got)
+	var told *client.Error
+	if !errors.Is(err, wire.ErrCompactMalformed) || !errors.As(err, &told) || told.Hint() == "" {
+		t.Errorf("Read() = %v, want %v with a hint", err, wire.ErrCompactMalformed)
+	}
+	if diff := cmp.Diff(numbers(1, 2), got.numbers); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
 	}
 }
 

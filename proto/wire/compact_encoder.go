@@ -342,7 +342,7 @@ func (e *CompactEncoder) share(name uint32, f *journal.Field) (place uint32, ok 
 func (e *CompactEncoder) placeOfName(name string) uint32 {
 	place, known := e.names.find(name)
 	if !known {
-		text := name
+		var text string
 		place, text = e.names.add(name)
 		e.batch.Names = append(e.batch.Names, text)
 		e.size += len(text) + 2
