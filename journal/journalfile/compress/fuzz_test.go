@@ -28,6 +28,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	for k := range byte(4) {
 		f.Add(k, encode(f, compress.Kind(k), []byte("MESSAGE=hello")), 8)
+		f.Add(k, make([]byte, 30), 8)
 	}
 	f.Fuzz(func(t *testing.T, kind byte, src []byte, n int) {
 		const limit = 64 << 10
@@ -39,6 +40,9 @@ func FuzzDecode(f *testing.F) {
 		var d compress.Decoder
 		defer d.Close()
 		before := allocated()
+		if fresh, err := d.Append(nil, k, src, limit); err == nil && len(fresh) > limit {
+			t.Errorf("Append to nothing: %d bytes", len(fresh))
+		}
 		all, err := d.Append([]byte("-"), k, src, limit)
 		if err != nil && !errors.Is(err, compress.ErrTooLarge) && !errors.Is(err, compress.ErrCorrupt) {
 			t.Errorf("Append: %v", err)

@@ -35,6 +35,9 @@ func appendLZ4(dst, src []byte, limit int) ([]byte, error) {
 		return nil, corrupt(LZ4, "%d bytes cannot hold %d", len(block), size)
 	case size > uint64(limit):
 		return nil, tooLarge(size, limit)
+	case size == 0:
+		// The library writes even then, wherever nothing is.
+		return nil, corrupt(LZ4, "no bytes")
 	}
 	out := grow(dst, int(size))[:len(dst)+int(size)]
 	n, err := lz4.UncompressBlock(block, out[len(dst):len(out):len(out)])
