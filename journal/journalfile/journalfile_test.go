@@ -34,8 +34,12 @@ func TestWriteHeader(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			h, err := journalfile.ReadHeader(path)
+			if err != nil {
+				t.Fatal(err)
+			}
 			var got bytes.Buffer
-			if err := journalfile.WriteHeader(&got, path); err != nil {
+			if err := journalfile.WriteHeader(&got, &h); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(string(want), got.String()); diff != "" {
@@ -150,8 +154,9 @@ func FuzzReadHeader(f *testing.F) {
 		if err == nil && h.HeaderSize+h.ArenaSize > uint64(len(content)) {
 			t.Errorf("accepted a header of %d + %d bytes in a file of %d", h.HeaderSize, h.ArenaSize, len(content))
 		}
-		if printErr := journalfile.WriteHeader(&bytes.Buffer{}, path); (printErr == nil) != (err == nil) {
-			t.Errorf("WriteHeader: %v, but ReadHeader: %v", printErr, err)
+		// Headers that were refused can be printed, too.
+		if err := journalfile.WriteHeader(&bytes.Buffer{}, &h); err != nil {
+			t.Error(err)
 		}
 	})
 }

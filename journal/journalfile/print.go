@@ -12,12 +12,8 @@ import (
 	"github.com/noded/noded/journal"
 )
 
-// WriteHeader prints the header of the file as journalctl --header does.
-func WriteHeader(w io.Writer, path string) error {
-	h, err := ReadHeader(path)
-	if err != nil {
-		return err
-	}
+// WriteHeader prints the header as journalctl --header does.
+func WriteHeader(w io.Writer, h *Header) error {
 	var b bytes.Buffer
 	h.print(&b)
 	if _, err := w.Write(b.Bytes()); err != nil {
