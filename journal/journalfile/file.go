@@ -119,6 +119,14 @@ func (f *File) Limit() uint64 { return f.limit }
 // Damage returns the first damage that was met, and how often some was; nil if there was none.
 func (f *File) Damage() (error, int) { return f.damage, f.damageCount }
 
+// Note remembers damage that the caller met and passed over.
+func (f *File) Note(err error) { f.note(err) }
+
+// Undecodable is the error of a data object whose payload cannot be decompressed.
+func (f *File) Undecodable(d *Data, err error) error {
+	return f.corrupt(d.Offset, objectData, "%v", err)
+}
+
 // note remembers damage that was passed over.
 func (f *File) note(err error) {
 	if f.damage == nil {

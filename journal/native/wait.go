@@ -1,0 +1,120 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package native
+
+import (
+	"context"
+	"time"
+
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/fileset"
+)
+
+// A follower looks at the number of entries in the mapped headers, which costs nearly nothing: often for a while after an
+// entry came, seldom when the journal is quiet.
+const (
+	busyPause = 3 * time.Millisecond
+	idlePause = 50 * time.Millisecond
+	// busyFor is how long the journal counts as busy after an entry.
+	busyFor = time.Second
+	// longWait is after how long Wait returns without news.
+	longWait = 500 * time.Millisecond
+)
+
+// WatchError returns why files that come and go are found by looking alone; nil when all is well.
+func (r *reader) WatchError() error {
+	if r.watch == nil {
+		return nil
+	}
+	return r.watch.Err()
+}
+
+// Wait implements journal.Reader. No thread is blocked while it waits.
+func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
+	if r.closed {
+		return journal.ChangeNone, errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return journal.ChangeNone, err
+	}
+	if r.watch == nil {
+		// What happened before the watch began is not known.
+		r.set.Follow()
+		r.watch = r.set.Watch()
+		r.set.Expire()
+		if r.look() {
+			return journal.ChangeFiles, nil
+		}
+		return journal.ChangeAppended, nil
+	}
+	begin := time.Now()
+	for {
+		if r.grew() {
+			r.lastMove = time.Now()
+			return journal.ChangeAppended, nil
+		}
+		pause := idlePause
+		if time.Since(r.lastMove) < busyFor {
+			pause = busyPause
+		}
+		changed, err := r.watch.Wait(ctx, pause)
+		if err != nil {
+			return journal.ChangeNone, err
+		}
+		if (changed || time.Since(r.listed) >= fileset.Fresh) && r.look() {
+			return journal.ChangeFiles, nil
+		}
+		if time.Since(begin) >= longWait && !r.grew() {
+			return journal.ChangeNone, nil
+		}
+	}
+}
+
+// look takes over the files that there are now and reports whether they changed.
+func (r *reader) look() bool {
+	if !r.sync() {
+		return false
+	}
+	r.tails.Close()
+	return true
+}
+
+// grew reports whether entries were added to a file.
+func (r *reader) grew() bool {
+	if r.never {
+		return false
+	}
+	for _, s := range r.sources {
+		if s.bad || s.gone || !s.growable() {
+			continue
+		}
+		if s.file == nil {
+			// Its end is not known yet.
+			if err := r.guarded(func() error { return r.openFile(s) }); err != nil && !r.survive(err) {
+				r.drop(s, err)
+			}
+			continue
+		}
+		grown := false
+		if err := r.guarded(func() error { grown = s.file.Grew(); return nil }); err != nil {
+			r.survive(err)
+		}
+		if grown {
+			return true
+		}
+	}
+	return false
+}
+
+// Tails implements journal.Reader.
+func (r *reader) Tails() ([]journal.Header, error) {
+	if r.closed {
+		return nil, errClosed
+	}
+	if !r.tails.Known() {
+		files, _ := r.set.Inspect()
+		r.tails.Set(files)
+	}
+	return r.tails.List(), nil
+}
