@@ -25,6 +25,9 @@ const (
 	xzLZMA2       = 0x21
 	// xzMaxDictionary is the largest dictionary that is made; systemd's have 1 MiB.
 	xzMaxDictionary = 8 << 20
+	// xzFewChunks plus one for each xzChunkBytes is how many chunks a block may have.
+	xzFewChunks  = 64
+	xzChunkBytes = 64
 	// xzAhead is how much further than asked the library decodes: its longest match.
 	xzAhead = 512
 )
@@ -129,8 +132,14 @@ func (s *xzStream) block() (xzBlock, error) {
 
 // chunks adds up what the headers of a block's chunks say (LZMA2 has no document; liblzma's lzma2_decoder.c is
 // the reference): used is the length of all, size what they decode to. A decoder gives just that, or fails.
+//
+// A chunk that resets the probabilities costs the library tens of KiB, and megabytes with properties that LZMA2 does not allow,
+// which the library does not check: so these are refused, as is a stream of many tiny chunks, which no encoder makes.
 func (s *xzStream) chunks() (used int, size uint64, err error) {
-	for {
+	for n := 0; ; n++ {
+		if n > xzFewChunks+used/xzChunkBytes {
+			return 0, 0, corrupt(XZ, "%d chunks in %d bytes", n, used)
+		}
 		if used >= len(s.src) {
 			return 0, 0, corrupt(XZ, "cut off")
 		}
@@ -142,6 +151,7 @@ func (s *xzStream) chunks() (used int, size uint64, err error) {
 		if used+header > len(s.src) {
 			return 0, 0, corrupt(XZ, "cut off")
 		}
+		at := used
 		content := uint64(binary.BigEndian.Uint16(s.src[used+1:])) + 1
 		if control < 0x80 {
 			used += plainHeader + int(content)
@@ -149,11 +159,20 @@ func (s *xzStream) chunks() (used int, size uint64, err error) {
 			content += uint64(control&0x1f) << 16
 			used += header + int(binary.BigEndian.Uint16(s.src[used+3:])) + 1
 			if control >= newProperties {
+				if used >= len(s.src) || !xzProperties(s.src[at+header]) {
+					return 0, 0, corrupt(XZ, "properties")
+				}
 				used++
 			}
 		}
 		size += content
 	}
+}
+
+// xzProperties reports whether a chunk may have these properties: (pb*5+lp)*9+lc with at most 4 literal bits.
+func xzProperties(b byte) bool {
+	lc, lp, pb := b%9, b/9%5, b/45
+	return lc+lp <= 4 && pb <= 4
 }
 
 // read appends the first n bytes of a block's content, which has size bytes in used bytes of the stream.
