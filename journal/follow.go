@@ -32,6 +32,9 @@ func (rd *reading) follow() error {
 			return err
 		}
 		rd.lost.reached()
+		if err := rd.lost.settle(rd.ctx, rd.r, rd.sink); err != nil {
+			return rd.fail(err)
+		}
 		if done || rd.q.Until != nil && UsecOf(rd.now().Add(-lateness)) > *rd.q.Until {
 			return rd.tellProgress(true)
 		}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 )
 
@@ -163,18 +164,41 @@ func removed(f File, count uint64, exact bool) Gap {
 	}
 }
 
-// lossTracker finds entries that were removed from disk before a follower saw their file: each sequence counts on,
-// so that a hole between what was read and what is left is a loss, unless another sequence of
-// the same machine has these numbers: journald counts the system's and the users' files together.
+// lossTracker finds entries that were removed from disk before a follower saw them. Each sequence counts on: a hole between
+// what was read and what is left is a loss, unless another sequence of the same machine has these
+// numbers: journald counts the system's and the users' files together. Where the reader sees every entry, a hole between two
+// of them is a loss as well: a file that is removed while it is being read.
 type lossTracker struct {
-	// read is the newest number of each sequence up to which everything has been read.
-	read map[ID128]uint64
+	// read is the newest number of each sequence up to which everything has been read, before what it was when
+	// the reader went on last: a read with a filter cannot tell what it passed over since.
+	read, before map[ID128]uint64
 	// tails is what read becomes when the reader comes to its end next.
 	tails []Header
+	// every says that the reader gives all entries of its sequences; holes are those that it did not give since the
+	// first end, which following tells.
+	every, following bool
+	// start is the newest number that each sequence began with, which the ledger counts; nil once following.
+	start map[ID128]uint64
+	holes            []hole
+	last             Header
 }
 
-func newLossTracker(r Reader) (*lossTracker, error) {
-	t := &lossTracker{read: make(map[ID128]uint64)}
+// hole is a span of numbers that the reader did not give, and the times of the entries around it.
+type hole struct {
+	id ID128
+	span
+	from, to Usec
+}
+
+// maxHoles bounds the holes that are remembered between two ends; further ones make the last of them longer.
+const maxHoles = 1024
+
+// newLossTracker makes one for a reader that has these files. every says that it gives all entries of their sequences.
+func newLossTracker(r Reader, files []File, every bool) (*lossTracker, error) {
+	t := &lossTracker{read: make(map[ID128]uint64), every: every, start: make(map[ID128]uint64)}
+	for _, f := range files {
+		t.start[f.SeqnumID] = max(t.start[f.SeqnumID], f.TailSeqnum)
+	}
 	return t, t.mark(r)
 }
 
@@ -182,21 +206,96 @@ func newLossTracker(r Reader) (*lossTracker, error) {
 func (t *lossTracker) mark(r Reader) error {
 	tails, err := r.Tails()
 	t.tails = tails
+	if !t.every {
+		t.before = maps.Clone(t.read)
+	}
 	return err
 }
 
 // saw notes an entry that the reader stood on.
 func (t *lossTracker) saw(h Header) {
-	if h.Seqnum > t.read[h.SeqnumID] {
-		t.read[h.SeqnumID] = h.Seqnum
+	read := t.read[h.SeqnumID]
+	if h.Seqnum <= read {
+		return
 	}
+	t.read[h.SeqnumID] = h.Seqnum
+	if t.every && t.following && read != 0 && h.Seqnum > read+1 {
+		t.addHole(hole{id: h.SeqnumID, span: span{read + 1, h.Seqnum - 1}, from: t.last.Realtime, to: h.Realtime})
+	}
+	t.last = h
+}
+
+func (t *lossTracker) addHole(h hole) {
+	if n := len(t.holes); n < maxHoles || t.holes[n-1].id != h.id {
+		t.holes = append(t.holes[:min(n, maxHoles)], h)
+		return
+	}
+	last := &t.holes[len(t.holes)-1]
+	last.span.last, last.to = h.span.last, h.to
 }
 
 // reached notes that the reader came to its end.
 func (t *lossTracker) reached() {
+	t.following = true
 	for _, tail := range t.tails {
-		t.saw(tail)
+		read := t.read[tail.SeqnumID]
+		if tail.Seqnum <= read {
+			continue
+		}
+		t.read[tail.SeqnumID] = tail.Seqnum
+		// It was there when the reader went on, and was not given.
+		if told := max(read, t.start[tail.SeqnumID]); t.every && read != 0 && tail.Seqnum > told {
+			t.addHole(hole{id: tail.SeqnumID, span: span{told + 1, tail.Seqnum}, from: t.last.Realtime, to: tail.Realtime})
+		}
 	}
+	t.start = nil
+}
+
+// settle tells the sink of the holes that were found on the way to the end.
+func (t *lossTracker) settle(ctx context.Context, r Reader, sink Sink) error {
+	if len(t.holes) == 0 {
+		return nil
+	}
+	holes := t.holes
+	t.holes = nil
+	files, err := r.Files()
+	if err != nil {
+		return err
+	}
+	for _, h := range holes {
+		if err := h.tell(ctx, r, files, sink); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell says why the entries of a hole were not given: a file that has numbers of it still may be damaged, otherwise
+// it was removed.
+func (h *hole) tell(ctx context.Context, r Reader, files []File, sink Sink) error {
+	g := Gap{Source: h.id.String(), First: h.from, Last: h.to}
+	var suspects []string
+	of := File{SeqnumID: h.id}
+	for _, f := range files {
+		if f.SeqnumID != h.id || f.Entries == 0 {
+			continue
+		}
+		of.MachineID = f.MachineID
+		if f.HeadSeqnum <= h.first && f.TailSeqnum >= h.span.last {
+			suspects = append(suspects, f.Path)
+		}
+	}
+	g.Count, g.Exact = h.without(files, of)
+	if g.Count == 0 {
+		return nil
+	}
+	g.Reason, g.Detail = GapVacuumed, "journal files were removed while they were being read"
+	if len(suspects) > 0 {
+		if damaged := r.Damaged(ctx, suspects); len(damaged) > 0 {
+			g.Source, g.Reason, g.Detail = damaged[0].Path, damaged[0].Reason, damaged[0].Err.Error()
+		}
+	}
+	return sink.Gap(g)
 }
 
 // newest returns the newest entry that there was when the reader went on to its end, the position that it has reached
@@ -215,15 +314,20 @@ func (t *lossTracker) newest(last Header) Header {
 }
 
 // check compares what was read with the files that there are and tells the sink what is gone. exact says that the read
-// has no filter.
+// has no filter. With one, what was removed after it was passed over may be told too.
 func (t *lossTracker) check(files []File, last Usec, exact bool, sink Sink) error {
-	for id, read := range t.read {
+	known := t.read
+	if !t.every {
+		known = t.before
+	}
+	for id, read := range known {
 		next, ok := nextAvailable(files, id, read)
 		if !ok || next.HeadSeqnum <= read+1 {
 			continue
 		}
 		hole := span{read + 1, next.HeadSeqnum - 1}
-		t.read[id] = hole.last
+		known[id] = hole.last
+		t.read[id] = max(t.read[id], hole.last)
 		count, alone := hole.without(files, next)
 		if count == 0 {
 			continue

@@ -45,6 +45,8 @@ type reading struct {
 
 	// ledger is what the entries are counted in until the first end is reached.
 	ledger *ledger
+	// every says that the source leaves out no file of its sequences.
+	every bool
 	// lost belongs to a follower; nil for others.
 	lost *lossTracker
 }
@@ -70,7 +72,7 @@ func (l *Local) Read(ctx context.Context, q Query, sink Sink) error {
 	if err != nil {
 		return err
 	}
-	rd := &reading{ctx: ctx, now: l.now, r: r, q: &q, p: p, sink: sink, told: l.now(), problem: make(map[string]bool)}
+	rd := &reading{ctx: ctx, now: l.now, r: r, q: &q, p: p, sink: sink, told: l.now(), problem: make(map[string]bool), every: l.every(r)}
 	return rd.run()
 }
 
@@ -94,6 +96,14 @@ func (l *Local) open(ctx context.Context) (Reader, error) {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), r.Close())
 	}
 	return r, nil
+}
+
+// every reports whether the source leaves out no file of a sequence: one journald numbers the entries of the system's and
+// the users' files together.
+func (l *Local) every(r Reader) bool {
+	s := &l.Source
+	return !s.System && !s.User && len(s.Files) == 0 &&
+		!slices.ContainsFunc(r.Problems(), func(p FileProblem) bool { return p.Reason == GapDenied || p.Reason == GapUnsupported })
 }
 
 func (rd *reading) run() error {
@@ -132,6 +142,9 @@ func (rd *reading) run() error {
 		return rd.tellProgress(!done)
 	}
 	rd.lost.reached()
+	if err := rd.lost.settle(rd.ctx, rd.r, rd.sink); err != nil {
+		return rd.fail(err)
+	}
 	return rd.follow()
 }
 
@@ -143,7 +156,7 @@ func (rd *reading) prepare() error {
 	}
 	rd.ledger = newLedger(files)
 	if rd.q.Follow {
-		rd.lost, err = newLossTracker(rd.r)
+		rd.lost, err = newLossTracker(rd.r, files, rd.every && rd.unfiltered())
 	}
 	return err
 }

@@ -403,7 +403,7 @@ func TestLossTracker(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			lost := &lossTracker{read: map[ID128]uint64{testSequence: 10}}
+			lost := &lossTracker{read: map[ID128]uint64{testSequence: 10}, every: true}
 			var got heard
 			if err := lost.check(tt.files, 0, true, &got); err != nil {
 				t.Fatal(err)
@@ -420,6 +420,43 @@ func TestLossTracker(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLossWhileReading: numbers that the reader passed over are told once, to whom sees every entry.
+func TestLossWhileReading(t *testing.T) {
+	t.Parallel()
+	lost := &lossTracker{read: map[ID128]uint64{testSequence: 10}, every: true}
+	at := func(n uint64) Header { return Header{SeqnumID: testSequence, Seqnum: n, Realtime: Usec(n)} }
+	var got heard
+	settle := func(want string) {
+		t.Helper()
+		got.said = nil
+		if err := lost.settle(t.Context(), &memoryReader{m: &memory{}}, &got); err != nil {
+			t.Fatal(err)
+		}
+		if said := strings.Join(got.said, " "); said != want {
+			t.Errorf("settle said %q, want %q", said, want)
+		}
+	}
+	lost.saw(at(13)) // before the first end the ledger tells
+	settle("")
+	lost.reached()
+	lost.saw(at(14))
+	settle("")
+	lost.saw(at(20))
+	lost.saw(at(21))
+	lost.saw(at(23))
+	settle("!vacuumed 5 !vacuumed 1")
+	settle("")
+	for n := uint64(30); n < 30+4*maxHoles; n += 2 {
+		lost.saw(at(n))
+	}
+	if n := len(lost.holes); n != maxHoles {
+		t.Errorf("%d holes, want %d", n, maxHoles)
+	}
+	lost = &lossTracker{read: map[ID128]uint64{testSequence: 10}, following: true}
+	lost.saw(at(20))
+	settle("")
 }
 
 func TestFollowEndsAtUntil(t *testing.T) {

@@ -48,8 +48,8 @@ type listing struct {
 
 	// known are the headers of files that have not changed since.
 	known map[string]known
-	// following makes files that are empty or truncated count only once they have been so for Fresh: a file that
-	// is being made is empty at first. torn tells since when they are, withheld whether some do not count yet.
+	// following makes files that are truncated or no journal count only once they have been so for Fresh: a file that
+	// is being made is empty at first, and one that is being copied may be anything. torn tells since when they are, withheld whether some do not count yet.
 	following bool
 	torn      map[tornFile]time.Time
 	withheld  bool
@@ -63,7 +63,7 @@ type directory struct {
 	modified time.Time // zero: does not exist
 }
 
-// tornFile is a file of no length, or less than its header says. Numbers of inodes are used again, and so are paths.
+// tornFile is a bad file. Numbers of inodes are used again, and so are paths.
 type tornFile struct {
 	path string
 	id   ID
@@ -107,8 +107,8 @@ func (s *Set) Version() uint64 { return s.listing.version }
 // Expire makes the next Inspect look at all files anew.
 func (s *Set) Expire() { s.listing.at = time.Time{} }
 
-// Follow says that files may be found while they are made: one that is empty or shorter than its header says is a problem
-// only when it stays so for Fresh.
+// Follow says that files may be found while they are made: one that is empty, shorter than its header says, or has no
+// good header is a problem only when it stays so for Fresh.
 func (s *Set) Follow() { s.listing.following = true }
 
 // Withheld reports whether Inspect found files that may still be being made, so that it is worth looking again soon.
@@ -157,7 +157,7 @@ func (l *listing) read(whole bool) {
 				l.problems = append(l.problems, journal.FileProblem{Path: path, Reason: journal.GapCorrupt, Err: damage})
 			}
 		case errors.Is(err, fs.ErrNotExist):
-		case errors.Is(err, journalfile.ErrTruncated) && l.isNew(path, torn):
+		case (errors.Is(err, journalfile.ErrTruncated) || errors.Is(err, journalfile.ErrCorrupt)) && l.isNew(path, torn):
 			l.withheld = true
 		default:
 			l.problems = append(l.problems, journal.FileProblem{Path: path, Reason: journalfile.GapReason(err), Err: err})
@@ -202,7 +202,7 @@ func (l *listing) header(path string, old map[string]known, whole bool) (File, e
 	return file, err
 }
 
-// isNew reports whether a truncated file may be one that is just being made. torn are those that the
+// isNew reports whether a bad file may be one that is just being made. torn are those that the
 // listing before found.
 func (l *listing) isNew(path string, torn map[tornFile]time.Time) bool {
 	id, ok := IDOf(path)

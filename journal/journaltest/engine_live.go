@@ -117,7 +117,7 @@ func (c *counter) Entry(e journal.Entry) error {
 	if c.seen++; c.slow && c.seen%333 == 0 {
 		time.Sleep(300 * time.Millisecond)
 	}
-	return c.Progress(journal.Progress{})
+	return nil
 }
 
 func (c *counter) Gap(g journal.Gap) error {
@@ -159,8 +159,9 @@ func (s suite) testLive(t *testing.T) {
 					}
 					time.Sleep(8 * time.Millisecond)
 				}
-				end <- l.written
-				written <- errors.Join(err, l.w.Close())
+				// The reader stops at an entry that comes after it knows the end.
+				end <- l.written + 1
+				written <- errors.Join(err, l.append(1), l.w.Close())
 			}()
 			c := &counter{t: t, slow: slow, endKnown: end, cancel: cancel}
 			local := &journal.Local{Engine: s.engine, Source: journal.Source{Directory: filepath.Dir(l.dir)}}
@@ -173,7 +174,7 @@ func (s suite) testLive(t *testing.T) {
 			if c.seen+c.lost != l.written || c.last != l.written {
 				t.Errorf("%d entries delivered, the last %d, %d told to be lost, want %d together; gaps %+v", c.seen, c.last, c.lost, l.written, c.gaps)
 			}
-			t.Logf("%d delivered, %d lost; gaps %+v", c.seen, c.lost, c.gaps)
+			t.Logf("%d delivered, %d lost", c.seen, c.lost)
 		})
 	}
 }
