@@ -273,7 +273,7 @@ func (r *reading) deliver(m *nodedv1.JournalServiceReadResponse) error {
 		}
 	case *nodedv1.JournalServiceReadResponse_Compact:
 		if err := r.decoder.Decode(event.Compact, r.take); errors.Is(err, wire.ErrCompactMalformed) {
-			return &Error{Err: fmt.Errorf("noded sent what cannot be read: %w", err), Advice: "nodectl version; nodectl and noded may be of versions that do not fit"}
+			return &Error{Err: fmt.Errorf("noded sent what cannot be read: %w", err), Advice: "upgrade both: nodectl status shows the version of noded, nodectl version its own"}
 		} else if err != nil {
 			return err
 		}
