@@ -203,6 +203,9 @@ func (s *source) find(down bool) error {
 // findTime finds an entry of another sequence by its times.
 func (s *source) findTime(past uint64) (uint64, error) {
 	at := &s.target.at
+	if at.XorHash != 0 && at.Realtime != 0 && !at.BootID.IsZero() {
+		return s.findTied(past != 0)
+	}
 	if !at.BootID.IsZero() {
 		place, ok, err := s.file.FindMonotonic(at.BootID, at.Monotonic+journal.Usec(past))
 		if ok || err != nil {
@@ -213,6 +216,35 @@ func (s *source) findTime(past uint64) (uint64, error) {
 		return 0, nil
 	}
 	return s.file.FindRealtime(at.Realtime + journal.Usec(past))
+}
+
+// findTied finds the place before the target, or after it, among entries of the same time, which the rest of the header orders.
+func (s *source) findTied(after bool) (uint64, error) {
+	at := &s.target.at
+	place, ok, err := s.file.FindMonotonic(at.BootID, at.Monotonic)
+	if !ok && err == nil {
+		place, err = s.file.FindRealtime(at.Realtime)
+	}
+	if err != nil {
+		return 0, err
+	}
+	all := s.file.Matcher(nil)
+	for {
+		offset, err := all.Seek(place, true)
+		if err != nil || offset == 0 {
+			return place, err
+		}
+		var e journalfile.Entry
+		if err := s.file.ReadEntry(offset, &e); err == nil {
+			same := e.BootID == at.BootID && e.Monotonic == at.Monotonic || e.BootID != at.BootID && e.Realtime == at.Realtime
+			if c := compare(&e.Header, at); !same || c > 0 || c == 0 && !after {
+				return place, nil
+			}
+		} else if !s.file.Skip(offset, err) {
+			return 0, err
+		}
+		place = offset + 1
+	}
 }
 
 // nothing reports whether the header already tells that the file has no entry in this direction of the target.

@@ -19,7 +19,7 @@ var (
 	entries = flag.Int("entries", 40_000, "how many entries to generate")
 	size    = flag.Int("size", 0, "how many entries a journal has; 0 means a variety")
 	seed    = flag.Uint64("seed", 1, "where the random numbers begin")
-	only    = flag.String("engines", "libsystemd", "which engines to compare with the model")
+	only    = flag.String("engines", "native,libsystemd", "which engines to compare with the model")
 )
 
 // TestDigest: both engines read what was generated, however it is read.

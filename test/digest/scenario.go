@@ -22,8 +22,8 @@ type entry struct {
 	fields []*value
 	// set is the digest of its distinct fields.
 	set uint64
-	// file is the index of the file that it is in, user says that it goes to the user's journal.
-	user bool
+	// user says that it goes to the user's journal, twice that it is in two files, in which its fields may have another order.
+	user, twice bool
 }
 
 // scenario is a directory of journal files and what is in it.
@@ -195,6 +195,9 @@ func rotatedScenario(dir string, seed uint64, n int) (*scenario, error) {
 	}
 	from := g.IntN(n)
 	twice := g.s.entries[from:min(n, from+n/10)]
+	for _, e := range twice {
+		e.twice = true
+	}
 	return g.s, g.write(filepath.Join(machine.String(), "copy.journal"), g.options(), twice)
 }
 
