@@ -5,9 +5,11 @@ package journalfile
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 	"os"
+	"runtime/debug"
 	"sync/atomic"
 	"unsafe"
 
@@ -71,8 +73,29 @@ func Open(path string, o Options) (*File, error) {
 	f.compact = f.header.Incompatible&FlagCompact != 0
 	f.all = list{f: f}
 	f.all.reset(0, f.header.EntryArrayOffset, f.header.Entries)
+	if err := f.begin(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// begin looks at the entries for the first time. Nobody can tell yet that the mapping is this file's, so that a fault is made an
+// error here.
+func (f *File) begin() (err error) {
+	defer func(before bool) {
+		debug.SetPanicOnFault(before)
+		p := recover()
+		if p == nil {
+			return
+		}
+		fault, ok := p.(interface{ Addr() uintptr })
+		if !ok || !f.Contains(fault.Addr()) {
+			panic(p)
+		}
+		err = &FormatError{Path: f.path, Object: objectHeader, Err: fmt.Errorf("%w: while it was opened", ErrTruncated)}
+	}(debug.SetPanicOnFault(true))
 	f.settle()
-	return f, f.release()
+	return f.release()
 }
 
 // release gives the descriptor back once the file can no longer grow.

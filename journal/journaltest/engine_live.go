@@ -107,6 +107,10 @@ func (c *counter) Entry(e journal.Entry) error {
 		return fmt.Errorf("entry %d comes after %d", n, c.last)
 	}
 	f, err := e.Lookup("COUNT")
+	if errors.Is(err, journal.ErrNoField) {
+		// Its file was removed after the entry was found, and a part of it is gone.
+		err = fmt.Errorf("entry %d: %w: %w", n, journal.ErrUnreadable, err)
+	}
 	if err != nil {
 		return err
 	}
