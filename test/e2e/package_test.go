@@ -7,6 +7,7 @@ package e2e
 
 import (
 	"bytes"
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,6 +80,23 @@ func TestDebContents(t *testing.T) {
 	}
 	if got := output(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/noded/noded.yaml\n" {
 		t.Errorf("conffiles = %q", got)
+	}
+}
+
+// TestStaticNodectl: the packaged nodectl runs without any library of the system.
+func TestStaticNodectl(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	output(t, "dpkg-deb", "--extract", packageFile(t, "noded_*.deb"), dir)
+	file, err := elf.Open(filepath.Join(dir, "usr/bin/nodectl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Errorf("nodectl has a segment %v: it is not static", p.Type)
+		}
 	}
 }
 
