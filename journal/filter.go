@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ type program struct {
 	// empty: no entry can match, because a pattern of unit names matches none.
 	empty bool
 
-	grep, exclude      *regexp.Regexp
+	grep, exclude      *pattern
 	excludeIdentifiers [][]byte
 	maxLevel           Level
 }
@@ -283,14 +282,17 @@ func (p *program) wants(e Entry) (bool, error) {
 	if p.grep == nil && p.exclude == nil {
 		return true, nil
 	}
-	message, err := lookup(e, "MESSAGE")
+	message, err := e.Lookup("MESSAGE")
+	if errors.Is(err, ErrNoField) {
+		return p.grep == nil, nil
+	}
 	if err != nil {
 		return false, err
 	}
-	if p.grep != nil && (message == nil || !p.grep.Match(message)) {
+	if p.grep != nil && !p.grep.matches(message) {
 		return false, nil
 	}
-	return p.exclude == nil || message == nil || !p.exclude.Match(message), nil
+	return p.exclude == nil || !p.exclude.matches(message), nil
 }
 
 // lookup returns the value of a field, nil if the entry has none. An empty value is not nil.

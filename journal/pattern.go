@@ -12,26 +12,30 @@ import (
 
 // compilePattern compiles an RE2 pattern for MESSAGE; nil for the empty pattern. The
 // error is a *QueryError.
-func compilePattern(field, pattern string, ignoreCase bool) (*regexp.Regexp, error) {
-	if pattern == "" {
+func compilePattern(field, text string, ignoreCase bool) (*pattern, error) {
+	if text == "" {
 		return nil, nil
 	}
-	if len(pattern) > MaxPatternBytes {
-		return nil, &QueryError{Field: field, Reason: fmt.Sprintf("the pattern has %d bytes; at most %d are allowed", len(pattern), MaxPatternBytes)}
+	if len(text) > MaxPatternBytes {
+		return nil, &QueryError{Field: field, Reason: fmt.Sprintf("the pattern has %d bytes; at most %d are allowed", len(text), MaxPatternBytes)}
 	}
 	flags := "(?m)"
 	if ignoreCase {
 		flags = "(?mi)"
 	}
-	re, err := regexp.Compile(flags + "(?:" + pattern + ")")
+	re, err := regexp.Compile(flags + "(?:" + text + ")")
 	if err != nil {
 		reason := err.Error()
-		if _, perr := syntax.Parse(pattern, syntax.Perl); perr != nil {
+		if _, perr := syntax.Parse(text, syntax.Perl); perr != nil {
 			reason = perr.Error()
 		}
-		return nil, &QueryError{Field: field, Value: pattern, Reason: reason + "; patterns are RE2: no look-around, no back-references"}
+		return nil, &QueryError{Field: field, Value: text, Reason: reason + "; patterns are RE2: no look-around, no back-references"}
 	}
-	return re, nil
+	p := &pattern{re: re}
+	if tree, err := syntax.Parse(flags+"(?:"+text+")", syntax.Perl); err == nil {
+		p.need = needed(tree.Simplify())
+	}
+	return p, nil
 }
 
 // PatternIgnoresCase is journalctl's rule for --grep without --case-sensitive: a
