@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/noded/noded/journal"
@@ -29,9 +30,17 @@ func (s suite) testDamaged(t *testing.T) {
 			r := s.open(t, journal.Source{Directory: dir})
 			seek(t, r, journal.Head())
 			records := s.readable(t, r)
-			if got := exported(records); !bytes.Equal(got, want) {
-				at := firstDifference(got, want)
-				t.Errorf("%d bytes, journalctl gives %d; at %d: %.200q, want %.200q", len(got), len(want), at, got[at:], want[at:])
+			// An engine may find more of the damaged file than journalctl.
+			left := records
+			for block := range bytes.SplitSeq(bytes.TrimSuffix(want, []byte("\n\n")), []byte("\n\n")) {
+				at := slices.IndexFunc(left, func(rec journal.Record) bool {
+					return bytes.Equal(bytes.TrimSpace(exported([]journal.Record{rec})), bytes.TrimSpace(block))
+				})
+				if at < 0 {
+					t.Errorf("%d entries, without one that journalctl gives: %.300q", len(records), block)
+					break
+				}
+				left = left[at+1:]
 			}
 			problems := r.Damaged(t.Context(), []string{filepath.Join(dir, "system.journal"), damaged, filepath.Join(dir, "none.journal")})
 			if len(problems) != 1 || problems[0].Path != damaged || problems[0].Reason != journal.GapCorrupt || problems[0].Err == nil {

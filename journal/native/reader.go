@@ -40,7 +40,9 @@ type reader struct {
 
 	// turned: the heads of the groups are those for the direction down. idle are the files without one that may grow.
 	turned, down bool
-	idle         []*source
+	// ended: a step forward came to the end, and no files have come or gone since.
+	ended bool
+	idle  []*source
 
 	// at, offset and current are the entry that the reader stands on, if has. at is nil once its file is gone.
 	at      *source
@@ -76,6 +78,7 @@ func (r *reader) EngineName() string { return r.engine.Name() }
 func (r *reader) sync() bool {
 	files, _ := r.set.Inspect()
 	r.listed = time.Now()
+	r.complete(files)
 	if version := r.set.Version(); version == r.version && r.version != 0 {
 		return false
 	} else {
@@ -134,7 +137,7 @@ func (r *reader) regroup() {
 		}
 		g.sources = append(g.sources, s)
 	}
-	r.turned = false
+	r.turned, r.ended = false, false
 }
 
 func (r *reader) groupOf(s *source) *group {
@@ -243,6 +246,9 @@ func (r *reader) Seek(p journal.Position) error {
 		h, err := p.Cursor.Parse()
 		if err != nil {
 			return err
+		}
+		if (h.SeqnumID.IsZero() || h.Seqnum == 0) && h.BootID.IsZero() && h.Realtime == 0 {
+			return fmt.Errorf("seek %q: it names no place: %w", p.Cursor, journal.ErrBadCursor)
 		}
 		r.send(target{kind: targetEntry, at: h})
 	default:
