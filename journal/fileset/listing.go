@@ -53,6 +53,8 @@ type listing struct {
 	following bool
 	torn      map[tornFile]time.Time
 	withheld  bool
+	// accept tells of files with unknown features whether they can be read nevertheless; nil accepts none.
+	accept func(path string) bool
 	// damaged are files in which something was found to be damaged while it was read.
 	damaged map[string]error
 }
@@ -111,6 +113,10 @@ func (s *Set) Expire() { s.listing.at = time.Time{} }
 // good header is a problem only when it stays so for Fresh.
 func (s *Set) Follow() { s.listing.following = true }
 
+// Accept makes files with features that package journalfile does not know count as good where accept says that the
+// engine can read them. It is called by each Inspect.
+func (s *Set) Accept(accept func(path string) bool) { s.listing.accept = accept }
+
 // Withheld reports whether Inspect found files that may still be being made, so that it is worth looking again soon.
 func (s *Set) Withheld() bool { return s.listing.withheld }
 
@@ -150,6 +156,9 @@ func (l *listing) read(whole bool) {
 	l.files, l.problems = make([]File, 0, len(l.found.paths)), slices.Clone(l.found.problems)
 	for _, path := range l.found.paths {
 		file, err := l.header(path, old, whole)
+		if errors.Is(err, journalfile.ErrUnknownFlags) && l.accept != nil && l.accept(path) {
+			err = nil
+		}
 		switch {
 		case err == nil:
 			l.files = append(l.files, file)

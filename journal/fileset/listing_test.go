@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -163,4 +164,24 @@ func BenchmarkInspect(b *testing.B) {
 			s.Inspect()
 		}
 	})
+}
+
+// TestAccept: a file with an unknown feature is a problem unless the engine reads it.
+func TestAccept(t *testing.T) {
+	t.Parallel()
+	fixture := journaltest.Get(t, "truncated")
+	flagged := filepath.Join(fixture.Dir, "flag.journal")
+	for _, accepted := range []bool{false, true} {
+		s, err := New(journal.Source{Directory: fixture.Dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Accept(func(path string) bool { return accepted && path == flagged })
+		files, problems := s.Inspect()
+		good := slices.ContainsFunc(files, func(f File) bool { return f.Path == flagged && f.Entries > 0 })
+		bad := slices.ContainsFunc(problems, func(p journal.FileProblem) bool { return p.Path == flagged })
+		if good != accepted || bad == accepted {
+			t.Errorf("accepted %v: files %v, problems %v", accepted, files, problems)
+		}
+	}
 }

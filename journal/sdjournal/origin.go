@@ -6,6 +6,7 @@
 package sdjournal
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type origin struct {
 	list bool
 	// opened are the files of the list that libsystemd has open, by path.
 	opened map[string]fileset.ID
+	// probed tells of files with features that package journalfile does not know whether libsystemd opens them.
+	probed map[fileset.ID]bool
 }
 
 // maxFilesOpen is how many files libsystemd opens at a time.
@@ -40,10 +43,37 @@ func newOrigin(lib *library, maxEntry int, source journal.Source) (*origin, erro
 		return nil, err
 	}
 	given := source.Directory != "" || source.Root != ""
-	return &origin{
+	o := &origin{
 		lib: lib, maxEntry: maxEntry, source: source, set: set,
-		list: len(source.Files) > 0 || given && source.Namespace != "",
-	}, nil
+		list:   len(source.Files) > 0 || given && source.Namespace != "",
+		probed: make(map[fileset.ID]bool),
+	}
+	set.Accept(o.opens)
+	return o, nil
+}
+
+// opens reports whether libsystemd opens the file alone: of features that package journalfile does not know, a newer libsystemd
+// may know some.
+func (o *origin) opens(path string) bool {
+	id, ok := fileset.IDOf(path)
+	if !ok {
+		return false
+	}
+	if opens, ok := o.probed[id]; ok {
+		return opens
+	}
+	j, err := sdjournal.NewJournalFromFiles(path)
+	if err == nil {
+		err = j.Close()
+	}
+	o.probed[id] = err == nil
+	return err == nil
+}
+
+// good reports whether libsystemd can be given the file.
+func (o *origin) good(path string) bool {
+	_, err := journalfile.ReadHeader(path)
+	return err == nil || errors.Is(err, journalfile.ErrUnknownFlags) && o.opens(path)
 }
 
 // inspect returns the files of the source whose headers are good, and what cannot be read.
@@ -128,7 +158,7 @@ func (o *origin) openFiles(paths []string) (*handle, error) {
 		}
 		// The inode first: if the file is replaced meanwhile, isStale will tell.
 		id, ok := fileset.IDOf(path)
-		if _, err := journalfile.ReadHeader(path); ok && err == nil {
+		if ok && o.good(path) {
 			good = append(good, path)
 			o.opened[path] = id
 		}
@@ -176,7 +206,7 @@ func (o *origin) isStale(paths []string) bool {
 		if len(o.opened) == maxFilesOpen {
 			continue
 		}
-		if _, err := journalfile.ReadHeader(path); err == nil {
+		if o.good(path) {
 			return true
 		}
 	}
