@@ -1,9 +1,12 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package native_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,7 +97,7 @@ func TestTruncateWhileReading(t *testing.T) {
 	if err := journaltest.WriteFile(good, o, followed(entries, 10)); err != nil {
 		t.Fatal(err)
 	}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in each run
+	random := rand.New(rand.NewPCG(1, 2))
 	for round := range rounds {
 		if err := os.WriteFile(cut, content, 0o600); err != nil {
 			t.Fatal(err)
@@ -284,4 +288,75 @@ func TestNewFile(t *testing.T) {
 	if problems := r.Problems(); len(problems) > 0 {
 		t.Errorf("Problems = %v, want none", problems)
 	}
+}
+
+// TestFollowedFilesAreReleased: a follower holds the files that there are, however many were rotated away.
+func TestFollowedFilesAreReleased(t *testing.T) {
+	t.Parallel()
+	const rotations, each = 40, 5
+	dir := t.TempDir()
+	path := filepath.Join(dir, "system.journal")
+	r := openAt(t, journal.Source{Directory: dir}, journal.Head())
+	for i := range rotations {
+		first := uint64(i*each + 1)
+		o := journaltest.FileOptions{SeqnumID: journal.ID128{7}, FirstSeqnum: first, State: journalfile.StateArchived}
+		w, err := journaltest.Create(path, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := followed(i*each, each)
+		for k := range list {
+			if err := w.Append(&list[k]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect(t, r, first, first+each-1)
+		archive := filepath.Join(dir, fmt.Sprintf("system@%04d.journal", i))
+		if err := os.Rename(path, archive); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if i >= 2 {
+			if err := os.Remove(filepath.Join(dir, fmt.Sprintf("system@%04d.journal", i-2))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		// Two archives are left, and the file of the last entry.
+		held := heldBelow(t, dir)
+		if held <= 6 {
+			return
+		}
+		if e, err := r.Next(); !errors.Is(err, io.EOF) {
+			t.Fatalf("Next = %v, %v, want io.EOF", e, err)
+		}
+		if _, err := r.Wait(ctx); err != nil {
+			t.Fatalf("%v; %d descriptors and mappings are held", err, held)
+		}
+	}
+}
+
+// heldBelow counts the descriptors and mappings of files below dir, removed ones included.
+func heldBelow(t *testing.T, dir string) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := bytes.Count(maps, []byte(dir+"/"))
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil && strings.HasPrefix(target, dir+"/") {
+			held++
+		}
+	}
+	return held
 }

@@ -209,8 +209,10 @@ func (r *reader) step(down bool) error {
 			}
 		}
 		if s == nil {
+			r.ended = down
 			return io.EOF
 		}
+		r.ended = false
 		g := r.groupOf(s)
 		head, offset := s.head, s.headOffset
 		s.pass(down)

@@ -48,6 +48,7 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 		}
 		return journal.ChangeAppended, nil
 	}
+	r.release()
 	begin := time.Now()
 	for {
 		if r.grew() {
