@@ -179,8 +179,8 @@ type lossTracker struct {
 	every, following bool
 	// start is the newest number that each sequence began with, which the ledger counts; nil once following.
 	start map[ID128]uint64
-	holes            []hole
-	last             Header
+	holes []hole
+	last  Header
 }
 
 // hole is a span of numbers that the reader did not give, and the times of the entries around it.

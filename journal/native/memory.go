@@ -181,12 +181,13 @@ func (r *reader) decode(dst []byte, s *source, d *journalfile.Data, limit int) (
 		if len(d.Payload) > limit {
 			return dst, journal.ErrTooLarge
 		}
-		return append(dst, d.Payload...), nil
+		out := append(dst, d.Payload...)
+		return out, s.file.Intact(d)
 	}
 	out, err := r.decoder.Append(dst, d.Compression, d.Payload, limit)
 	switch {
 	case err == nil:
-		return out, nil
+		return out, s.file.Intact(d)
 	case errors.Is(err, compress.ErrTooLarge):
 		return dst, journal.ErrTooLarge
 	default:
