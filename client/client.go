@@ -33,6 +33,13 @@ const (
 	pingTimeout  = 10 * time.Second
 )
 
+// streamWindow and connWindow are how much the server may send ahead of what was received, on a stream and in all: some
+// batches, so that it does not wait for word of each.
+const (
+	streamWindow = 4 << 20
+	connWindow   = 8 << 20
+)
+
 // maxConnectTime bounds one attempt to connect, which ends with the server's greeting.
 const maxConnectTime = 20 * time.Second
 
@@ -77,6 +84,7 @@ func Dial(cfg Config) (*Client, error) {
 		grpc.WithContextDialer(c.dial),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(MaxMessageBytes), grpc.ForceCodecV2(new(wire.Codec))),
 		grpc.WithDisableServiceConfig(),
+		grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(connWindow),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstDelay, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxDelay},
 			MinConnectTimeout: c.connectTime(),
