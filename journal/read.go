@@ -311,7 +311,8 @@ func (rd *reading) tellProblems() error {
 // tellDropped reports the messages that journald itself dropped, if the entry says so. Only journald
 // writes entries of the transport driver; anybody else's word for it does not count.
 func (rd *reading) tellDropped(e Entry) error {
-	if !has(e, "MESSAGE_ID", messageDropped) || !has(e, "_TRANSPORT", "driver") {
+	// The transport is known without decoding anything, mostly.
+	if !has(e, "_TRANSPORT", "driver") || !has(e, "MESSAGE_ID", messageDropped) {
 		return nil
 	}
 	g := Gap{
