@@ -90,7 +90,7 @@ func (f *File) begin() (err error) {
 		}
 		fault, ok := p.(interface{ Addr() uintptr })
 		if !ok || !f.Contains(fault.Addr()) {
-			panic(p)
+			panic(p) //nolint:forbidigo // a fault of something else
 		}
 		err = &FormatError{Path: f.path, Object: objectHeader, Err: fmt.Errorf("%w: while it was opened", ErrTruncated)}
 	}(debug.SetPanicOnFault(true))
