@@ -25,7 +25,7 @@ func allocated() uint64 {
 func TestBombs(t *testing.T) { //nolint:paralleltest // see above
 	const limit = 1 << 20
 	// Those that are only too large give ErrTooLarge, as do some lying ones that say so.
-	tooLarge := []string{"zstd, greater size"}
+	tooLarge := []string{"zstd, greater size", "zstd, huger window"}
 	damaged := []string{"zstd, small size", "xz, small size", "xz, odd dictionary"}
 	for name, bomb := range journaltest.Bombs(t) {
 		want := compress.ErrTooLarge

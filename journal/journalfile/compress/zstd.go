@@ -34,7 +34,8 @@ func (d *Decoder) zstdDecoder() (*zstd.Decoder, error) {
 	return d.zstd, nil
 }
 
-// zstdFrame reads the header of the frame that src begins with, and cuts off what is behind the frame.
+// zstdFrame reads the header of the frame that src begins with, and cuts off what is behind the frame. If that does not tell
+// its size, it is at least FrameContentSize, which are the blocks that are not compressed.
 func zstdFrame(src []byte) (zstd.Header, []byte, error) {
 	var h zstd.Header
 	if err := h.Decode(src); err != nil {
@@ -49,9 +50,12 @@ func zstdFrame(src []byte) (zstd.Header, []byte, error) {
 			return h, nil, corrupt(ZSTD, "cut off")
 		}
 		head := uint32(src[end]) | uint32(src[end+1])<<8 | uint32(src[end+2])<<16
-		const rle = 1
-		size := int(head >> 3)
-		if head>>1&3 == rle {
+		const rle = 1 // and 0, which is raw
+		size, kind := int(head>>3), head>>1&3
+		if !h.HasFCS && kind <= rle {
+			h.FrameContentSize += uint64(size)
+		}
+		if kind == rle {
 			size = 1
 		}
 		if end += 3; size > len(src)-end {
@@ -75,10 +79,10 @@ func (d *Decoder) appendZSTD(dst, src []byte, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.FrameContentSize > uint64(limit) {
+		return nil, tooLarge(h.FrameContentSize, limit)
+	}
 	if h.HasFCS {
-		if h.FrameContentSize > uint64(limit) {
-			return nil, tooLarge(h.FrameContentSize, limit)
-		}
 		out, err := decodeZSTD(z, dst, frame, int(h.FrameContentSize)+zstdSlack)
 		if errors.Is(err, ErrTooLarge) {
 			return nil, corrupt(ZSTD, "more than %d bytes", h.FrameContentSize)
