@@ -18,7 +18,7 @@ import (
 // TestGrowing: of a file that is written to meanwhile everything up to the limit is complete, whatever moment it is read at.
 func TestGrowing(t *testing.T) {
 	t.Parallel()
-	const entries = 30_000
+	const entries = 60_000
 	for _, v := range journaltest.Variants() {
 		switch v.Name {
 		case "compact-zstd", "unkeyed-lz4", "oldest", "sealed":
