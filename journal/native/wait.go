@@ -19,7 +19,7 @@ const (
 	// busyFor is how long the journal counts as busy after an entry.
 	busyFor = time.Second
 	// longWait is after how long Wait returns without news.
-	longWait = 500 * time.Millisecond
+	longWait = 250 * time.Millisecond
 )
 
 // WatchError returns why files that come and go are found by looking alone; nil when all is well.
