@@ -129,7 +129,8 @@ func (b *batcher) addPlain(h journal.Header, run *journal.Run, catalog string, s
 		}
 	}
 	if run != nil {
-		b.fields = append(slices.Clip(run.Fields), b.fields...)
+		// A slice of its own: the next entry overwrites it.
+		b.fields = slices.Concat(run.Fields, b.fields)
 	}
 	m := wire.HeaderToProto(b.node, h, b.omitCursors)
 	m.Catalog = catalog

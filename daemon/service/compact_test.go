@@ -144,6 +144,26 @@ func TestFormsAreEqual(t *testing.T) {
 	}
 }
 
+// TestRunsStayAsTheyAre sends an entry that is nothing but a run in the plain form, and then one with other fields.
+func TestRunsStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	b, _ := newBatcher(t, Limits{MaxRecordBytes: 2 * largeBytes, MaxBatchBytes: 8192})
+	b.compact = wire.NewCompactEncoder("n")
+	whole := &runEntry{entry: *newEntry(0, 0), run: &journal.Run{ID: 1, Fields: []journal.Field{
+		{Name: strings.Repeat("N", 300), Value: []byte("x"), ID: 1}, // does not fit the compact form
+		{Name: "A", Value: []byte("a"), ID: 2},
+	}}}
+	whole.fields = nil
+	for _, e := range []*runEntry{whole, {entry: *newEntry(1, 10)}} {
+		if err := b.Entry(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if name := whole.run.Fields[0].Name; !strings.HasPrefix(name, "NNN") {
+		t.Errorf("the first field of the run has become %q", name)
+	}
+}
+
 // batchSlack is what a message takes besides the batch.
 const batchSlack = 16
 
