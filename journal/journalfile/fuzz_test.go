@@ -4,7 +4,6 @@
 package journalfile_test
 
 import (
-	"encoding/binary"
 	"errors"
 	"maps"
 	"os"
@@ -163,26 +162,7 @@ func FuzzPatches(f *testing.F) {
 	}
 	path := filepath.Join(f.TempDir(), "fuzz.journal")
 	f.Fuzz(func(t *testing.T, variant byte, patches []byte) {
-		content := slices.Clone(files[names[int(variant)%len(names)]])
-		le := binary.LittleEndian
-		for ; len(patches) >= 5; patches = patches[5:] {
-			at := (int(patches[0])<<8 | int(patches[1])) % (len(content) - 8)
-			v := uint64(patches[3])<<8 | uint64(patches[4])
-			switch patches[2] % 6 {
-			case 0:
-				content[at] = byte(v)
-			case 1:
-				le.PutUint64(content[at&^7:], v)
-			case 2:
-				le.PutUint32(content[at&^3:], uint32(v&^7))
-			case 3:
-				le.PutUint64(content[at&^7:], v&^7)
-			case 4:
-				le.PutUint64(content[at&^7:], -v)
-			case 5:
-				copy(content[at&^7:], content[v%uint64(len(content)-8)&^7:][:8])
-			}
-		}
+		content := journaltest.Patch(files[names[int(variant)%len(names)]], patches)
 		checkBytes(t, path, content)
 	})
 }

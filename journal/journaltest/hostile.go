@@ -5,6 +5,7 @@ package journaltest
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,32 @@ func SmallFiles(t testing.TB) map[string][]byte {
 		files[v.Name] = content
 	}
 	return files
+}
+
+// Patch returns the content with some numbers changed, mostly to what could be offsets in a small file. Each five bytes of
+// patches are a place, what to do there, and a number; so a fuzzer finds its way.
+func Patch(content, patches []byte) []byte {
+	content = slices.Clone(content)
+	le := binary.LittleEndian
+	for ; len(patches) >= 5; patches = patches[5:] {
+		at := (int(patches[0])<<8 | int(patches[1])) % (len(content) - 8)
+		v := uint64(patches[3])<<8 | uint64(patches[4])
+		switch patches[2] % 6 {
+		case 0:
+			content[at] = byte(v)
+		case 1:
+			le.PutUint64(content[at&^7:], v)
+		case 2:
+			le.PutUint32(content[at&^3:], uint32(v&^7))
+		case 3:
+			le.PutUint64(content[at&^7:], v&^7)
+		case 4:
+			le.PutUint64(content[at&^7:], -v)
+		case 5:
+			copy(content[at&^7:], content[v%uint64(len(content)-8)&^7:][:8])
+		}
+	}
+	return content
 }
 
 // small are few entries.

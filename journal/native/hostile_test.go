@@ -225,3 +225,22 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPatches is FuzzReader for good files of which some numbers were changed.
+func FuzzPatches(f *testing.F) {
+	files := journaltest.SmallFiles(f)
+	names := slices.Sorted(maps.Keys(files))
+	for i := range names {
+		f.Add(byte(i), []byte{0, 152, 1, 0, 9}) // the number of entries
+	}
+	path := filepath.Join(f.TempDir(), "fuzz.journal")
+	f.Fuzz(func(t *testing.T, variant byte, patches []byte) {
+		content := journaltest.Patch(files[names[int(variant)%len(names)]], patches)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := exercise(t, path); err != nil {
+			t.Error(err)
+		}
+	})
+}
