@@ -29,9 +29,12 @@ type cache struct {
 	bytes int
 }
 
-// runSlot holds what a Printer has made of a run.
+// runSlot holds what a Printer has made of a run. It does not hold on to the run itself, nor to its values, since those may be
+// parts of something larger, which nobody needs any more when the tables of a stream have begun anew.
 type runSlot struct {
-	run *journal.Run
+	id uint64
+	// length is the number of the run's fields.
+	length int
 	// text is how the mode prints all fields of the run, names are the names in it: export, JSON and verbose.
 	text  []byte
 	names nameSet
@@ -51,11 +54,10 @@ type fieldSlot struct {
 
 // run returns the slot of the run, or nil if there is none.
 func (c *cache) run(run *journal.Run) *runSlot {
-	if len(c.runs) == 0 {
+	if len(c.runs) == 0 || run.ID == 0 {
 		return nil
 	}
-	// An ID of another Reader does no harm here.
-	if s := c.runs[run.ID&uint64(len(c.runs)-1)]; s != nil && s.run == run {
+	if s := c.runs[run.ID&uint64(len(c.runs)-1)]; s != nil && s.id == run.ID && s.length == len(run.Fields) {
 		return s
 	}
 	return nil
@@ -72,24 +74,32 @@ func (c *cache) field(id uint64) *fieldSlot {
 	return nil
 }
 
-// addRun keeps s, which may be what replaces another run.
+// addRun keeps s, which may be what replaces another run, unless it is large.
 func (c *cache) addRun(s *runSlot) {
-	c.reserve(slotBytes + len(s.text) + len(s.source))
-	if n := slotsFor(s.run.ID, len(c.runs), maxRunSlots); n > len(c.runs) {
+	size := s.size()
+	if s.id == 0 || size > maxCachedBytes {
+		return
+	}
+	s.line.own()
+	c.reserve(size)
+	if n := slotsFor(s.id, len(c.runs), maxRunSlots); n > len(c.runs) {
 		old := c.runs
 		c.runs = make([]*runSlot, n)
 		for _, o := range old {
 			if o != nil {
-				c.runs[o.run.ID&uint64(n-1)] = o
+				c.runs[o.id&uint64(n-1)] = o
 			}
 		}
 	}
-	place := &c.runs[s.run.ID&uint64(len(c.runs)-1)]
+	place := &c.runs[s.id&uint64(len(c.runs)-1)]
 	if o := *place; o != nil {
-		c.bytes -= slotBytes + len(o.text) + len(o.source)
+		c.bytes -= o.size()
 	}
 	*place = s
 }
+
+// size is about what the slot takes.
+func (s *runSlot) size() int { return slotBytes + len(s.text) + len(s.source) + s.line.size() }
 
 // addField keeps the text of the field of this ID.
 func (c *cache) addField(id uint64, name *name, text []byte) {

@@ -17,7 +17,7 @@ func (p *Printer) appendFields(b []byte, r *journal.Record, s *runSlot) []byte {
 	if s != nil {
 		b = append(b, s.text...)
 		seen = s.names
-		rest = rest[len(s.run.Fields):]
+		rest = rest[s.length:]
 	}
 	b, ok := p.appendRest(b, rest, &seen)
 	if !ok {

@@ -68,8 +68,8 @@ func New(w io.Writer, o Options) *Printer {
 // without MESSAGE in the short modes, print nothing. The error is that of the writer; after one nothing more is
 // printed.
 //
-// Fields with the same ID and Runs, which are told by their address, must be equal in all records between calls
-// of Forget.
+// Fields with the same ID, and Runs with the same ID, must be equal in all records between calls of Forget. The Printer keeps nothing
+// of the record.
 func (p *Printer) Print(r *journal.Record) error {
 	b := p.buf
 	switch p.o.Mode {

@@ -14,7 +14,7 @@ func (p *Printer) slotOf(r *journal.Record) *runSlot {
 	if s := p.cache.run(run); s != nil {
 		return s
 	}
-	s := &runSlot{run: run}
+	s := &runSlot{id: run.ID, length: len(run.Fields)}
 	s.line.add(run.Fields)
 	s.line.ownSource = false
 	switch p.o.Mode {
@@ -27,9 +27,7 @@ func (p *Printer) slotOf(r *journal.Record) *runSlot {
 		f := sourceFieldsOf(run.Fields)
 		s.source, s.columns = p.appendSource(nil, &f)
 	}
-	if len(s.text)+len(s.source) <= maxCachedBytes {
-		p.cache.addRun(s)
-	}
+	p.cache.addRun(s)
 	return s
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -245,6 +246,36 @@ func TestCacheBounds(t *testing.T) {
 	}
 	if !dropped {
 		t.Error("nothing was dropped")
+	}
+}
+
+// TestRunsAreLetGo: what a Printer remembers of a run keeps neither the run nor its values, which may be a small part of much.
+func TestRunsAreLetGo(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{JSON, Short, Verbose} {
+		p := New(io.Discard, Options{Mode: mode})
+		freed := make(chan struct{}, 2)
+		func() {
+			large := make([]byte, 1<<20)
+			run := &journal.Run{ID: 1, Fields: []journal.Field{{Name: fieldMessage, Value: append(large[:0], "text"...), ID: 1}, {Name: fieldPriority, Value: large[8:9], ID: 2}}}
+			runtime.AddCleanup(&large[0], func(c chan struct{}) { c <- struct{}{} }, freed)
+			runtime.AddCleanup(run, func(c chan struct{}) { c <- struct{}{} }, freed)
+			if err := p.Print(&journal.Record{Run: run, Fields: run.Fields}); err != nil {
+				t.Fatal(err)
+			}
+		}()
+		if len(p.cache.runs) == 0 {
+			t.Fatal("nothing is remembered")
+		}
+		for range 2 {
+			runtime.GC()
+			select {
+			case <-freed:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%v: the run or its values are still held", mode)
+			}
+		}
+		runtime.KeepAlive(p)
 	}
 }
 

@@ -4,6 +4,7 @@
 package output
 
 import (
+	"bytes"
 	"strings"
 
 	"github.com/noded/noded/journal"
@@ -53,13 +54,25 @@ func (l *lineFields) add(fields []journal.Field) {
 	}
 }
 
+// size is what the values take.
+func (l *lineFields) size() int {
+	return len(l.message) + len(l.realtime) + len(l.monotonic) + len(l.priority) + len(l.transport)
+}
+
+// own copies the values.
+func (l *lineFields) own() {
+	for _, v := range [...]*[]byte{&l.message, &l.realtime, &l.monotonic, &l.priority, &l.transport} {
+		*v = bytes.Clone(*v)
+	}
+}
+
 // lineFieldsOf returns those of the record. s is what slotOf gives for it.
 func lineFieldsOf(r *journal.Record, s *runSlot) lineFields {
 	var l lineFields
 	rest := r.Fields
 	if s != nil {
 		l = s.line
-		rest = rest[len(s.run.Fields):]
+		rest = rest[s.length:]
 	}
 	l.add(rest)
 	return l
