@@ -63,6 +63,11 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 		if err != nil {
 			return journal.ChangeNone, err
 		}
+		if r.set.Withheld() {
+			// A file is just being made, and nothing tells when it is ready.
+			r.set.Expire()
+			changed = true
+		}
 		if (changed || time.Since(r.listed) >= fileset.Fresh) && r.look() {
 			return journal.ChangeFiles, nil
 		}
