@@ -68,6 +68,8 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 			r.set.Expire()
 			changed = true
 		}
+		// Another call may have found the files that changed.
+		changed = changed || r.set.Version() != r.version
 		if (changed || time.Since(r.listed) >= fileset.Fresh) && r.look() {
 			return journal.ChangeFiles, nil
 		}
