@@ -20,6 +20,9 @@ const (
 	maxCompactValueBytes = 16 << 20
 	maxCompactRuns       = 16 << 10
 	maxCompactRunValues  = 512 << 10
+	// maxCompactEntryFields bounds the fields of a run, and those of an entry behind its run. The encoder has to leave room for as many
+	// names, so that it cannot be larger than their table.
+	maxCompactEntryFields = maxCompactNames
 )
 
 // sourceBytes is what a source takes: the ids of sequence and boot.

@@ -114,7 +114,7 @@ func (d *CompactDecoder) entries(b *nodedv1.JournalCompactBatch, c *batchCursor,
 			c.catalogs++
 		}
 		rest := int64(b.RestSizes[i])
-		if rest > int64(len(c.rest)) {
+		if rest > int64(len(c.rest)) || rest > maxCompactEntryFields {
 			return malformed("an entry has %d fields after its run and there are %d", rest, len(c.rest))
 		}
 		fields, err := d.begin(b.EntryRuns[i], int(rest))
@@ -255,7 +255,7 @@ func (d *CompactDecoder) extendRuns(b *nodedv1.JournalCompactBatch) error {
 	d.runValues += len(b.RunValues)
 	left := b.RunValues
 	for _, size := range b.RunSizes {
-		if size == 0 || int64(size) > int64(len(left)) {
+		if size == 0 || size > maxCompactEntryFields || int64(size) > int64(len(left)) {
 			return malformed("a run of %d fields of which there are %d", size, len(left))
 		}
 		run := &compactRun{fields: make([]journal.Field, 0, int(size)+runRoom)}

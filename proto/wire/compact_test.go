@@ -464,12 +464,20 @@ func TestCompactMalformed(t *testing.T) {
 		"runs many":        func(b *batch) { b.RunSizes = make([]uint32, maxCompactRuns+1) },
 		"run values many":  func(b *batch) { b.RunValues = make([]uint32, maxCompactRunValues+1) },
 		"run empty":        func(b *batch) { b.RunSizes = append(b.RunSizes, 0) },
-		"run size":         func(b *batch) { b.RunSizes[0] = math.MaxUint32 },
-		"run value":        func(b *batch) { b.RunValues[0] = math.MaxUint32 },
-		"run values left":  func(b *batch) { b.RunValues = append(b.RunValues, 0) },
-		"run unknown":      func(b *batch) { b.EntryRuns[2] = 100 },
-		"run huge":         func(b *batch) { b.EntryRuns[2] = math.MaxUint32 },
-		"rest size":        func(b *batch) { b.RestSizes[0] = math.MaxUint32 },
+		"run long": func(b *batch) {
+			b.RunSizes = append(b.RunSizes, maxCompactEntryFields+1)
+			b.RunValues = append(b.RunValues, make([]uint32, maxCompactEntryFields+1)...)
+		},
+		"run size":        func(b *batch) { b.RunSizes[0] = math.MaxUint32 },
+		"run value":       func(b *batch) { b.RunValues[0] = math.MaxUint32 },
+		"run values left": func(b *batch) { b.RunValues = append(b.RunValues, 0) },
+		"run unknown":     func(b *batch) { b.EntryRuns[2] = 100 },
+		"run huge":        func(b *batch) { b.EntryRuns[2] = math.MaxUint32 },
+		"rest size":       func(b *batch) { b.RestSizes[0] = math.MaxUint32 },
+		"rest many": func(b *batch) {
+			b.RestSizes[0] += maxCompactEntryFields
+			b.Rest = append(slices.Repeat(b.Rest[:1], maxCompactEntryFields), b.Rest...)
+		},
 		"rest left":        func(b *batch) { b.Rest = append(b.Rest, 0) },
 		"rest value":       func(b *batch) { b.Rest[0] = math.MaxUint32 - 1 },
 		"rest name":        func(b *batch) { b.Rest[0] = math.MaxUint32 },

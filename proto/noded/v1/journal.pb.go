@@ -979,7 +979,7 @@ func (x *JournalEntry) GetCatalog() string {
 // tables of a new stream are empty. Read a batch from top to bottom: reset, the additions to the tables, then the
 // entries. All columns of entries have one element per entry, unless said otherwise. Differences are modulo 2^64, to the
 // entry before in the same batch, and of the first entry to 0. What a batch does not add up to, or refers to that
-// is not there, is an error of the sender.
+// is not there, is an error of the sender. A cursor is made of the other members of its entry, as docs/api.md tells.
 type JournalCompactBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty all four tables before this batch. The sender does so before one of them would become larger than it may be.
@@ -996,7 +996,8 @@ type JournalCompactBatch struct {
 	ValueSizes []uint32 `protobuf:"varint,6,rep,packed,name=value_sizes,json=valueSizes,proto3" json:"value_sizes,omitempty"`
 	// The new values, one after another: any bytes.
 	ValueBytes []byte `protobuf:"bytes,7,opt,name=value_bytes,json=valueBytes,proto3" json:"value_bytes,omitempty"`
-	// New runs, which are lists of fields that entries begin with: the number of fields of each, at least 1. At most 16,384 in the table.
+	// New runs, which are lists of fields that entries begin with: the number of fields of each, 1 to 4,096. At most
+	// 16,384 in the table.
 	RunSizes []uint32 `protobuf:"varint,8,rep,packed,name=run_sizes,json=runSizes,proto3" json:"run_sizes,omitempty"`
 	// The fields of the new runs, one run after another: places of values. At most 524,288 in the table.
 	RunValues []uint32 `protobuf:"varint,9,rep,packed,name=run_values,json=runValues,proto3" json:"run_values,omitempty"`
@@ -1012,7 +1013,7 @@ type JournalCompactBatch struct {
 	MonotonicsUsec []int64 `protobuf:"zigzag64,14,rep,packed,name=monotonics_usec,json=monotonicsUsec,proto3" json:"monotonics_usec,omitempty"`
 	// What the fields of each entry begin with: the place of a run plus 1, or 0 for none.
 	EntryRuns []uint32 `protobuf:"varint,15,rep,packed,name=entry_runs,json=entryRuns,proto3" json:"entry_runs,omitempty"`
-	// How many more fields each entry has, which follow those of its run.
+	// How many more fields each entry has, which follow those of its run. At most 4,096 each.
 	RestSizes []uint32 `protobuf:"varint,16,rep,packed,name=rest_sizes,json=restSizes,proto3" json:"rest_sizes,omitempty"`
 	// These fields, one entry after another: twice the place of a value; or twice the place of a name plus 1, and the
 	// value is the next one of local_bytes. As many as the sum of rest_sizes.
