@@ -177,6 +177,7 @@ func (e *entry) split(dst []journal.Field, mask journal.Mask) (*journal.Run, []j
 	}
 	good := len(dst)
 	bad, items := 0, e.object.Items()
+	var damage error
 	for i := first; i < items; i++ {
 		f, ok, err := e.item(i, mask != nil, r.engine.maxEntry-size)
 		switch {
@@ -184,15 +185,15 @@ func (e *entry) split(dst []journal.Field, mask journal.Mask) (*journal.Run, []j
 			return nil, dst[:good], err
 		case err != nil:
 			s.file.Note(err)
+			damage = err
 			bad++
 		case ok:
 			size += len(f.Name) + 1 + len(f.Value)
 			dst = append(dst, f)
 		}
 	}
-	if bad > 0 && bad == items-first && shared == nil {
-		err, _ := s.file.Damage()
-		return nil, dst[:good], err
+	if bad > 0 && bad == items {
+		return nil, dst[:good], damage
 	}
 	return shared, dst, nil
 }
@@ -206,11 +207,7 @@ func (e *entry) item(i int, masked bool, limit int) (f journal.Field, ok bool, e
 		if err != nil || v.name == nil || masked && !r.names.selects(v.name) {
 			return journal.Field{}, false, err
 		}
-		f, err := r.load(s, v)
-		if err == nil && len(f.Value) > limit {
-			err = journal.ErrTooLarge
-		}
-		return f, err == nil, err
+		return r.loadWithin(s, v, limit)
 	}
 	var d journalfile.Data
 	if err := s.file.ReadData(offset, &d); err != nil {
@@ -228,8 +225,7 @@ func (e *entry) item(i int, masked bool, limit int) (f journal.Field, ok bool, e
 		if err != nil {
 			return journal.Field{}, false, err
 		}
-		f, err := r.load(s, v)
-		return f, err == nil, err
+		return r.loadWithin(s, v, limit)
 	}
 	start := len(e.buf)
 	if e.buf, err = r.decode(e.buf, s, &d, limit); err != nil {

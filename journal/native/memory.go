@@ -9,7 +9,6 @@ import (
 	"hash/maphash"
 	"slices"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/journalfile"
@@ -78,7 +77,7 @@ func newNames() names {
 
 // use makes m the mask. The same slice again is the same mask.
 func (n *names) use(m journal.Mask) {
-	if (m == nil) == (n.given == nil) && len(m) == len(n.given) && unsafe.SliceData(m) == unsafe.SliceData(n.given) {
+	if (m == nil) == (n.given == nil) && len(m) == len(n.given) && (len(m) == 0 || &m[0] == &n.given[0]) {
 		return
 	}
 	n.given = m
@@ -173,6 +172,15 @@ func (r *reader) load(s *source, v *value) (journal.Field, error) {
 	v.field, v.loaded = f, true
 	r.remember(s, len(payload))
 	return f, nil
+}
+
+// loadWithin is load for a field that may have that many bytes with its name.
+func (r *reader) loadWithin(s *source, v *value, limit int) (f journal.Field, ok bool, err error) {
+	f, err = r.load(s, v)
+	if err == nil && len(f.Name)+1+len(f.Value) > limit {
+		err = journal.ErrTooLarge
+	}
+	return f, err == nil, err
 }
 
 // decode appends the payload of a data object to dst. One of more than limit bytes is a journal.ErrTooLarge.
@@ -289,7 +297,7 @@ func (r *reader) fieldsOf(s *source, n *run, masked bool) (*journal.Run, int, er
 
 func (r *reader) makeRun(s *source, n *run, masked bool) (*journal.Run, int, error) {
 	fields := make([]journal.Field, 0, len(n.values))
-	size := 0
+	size, large := 0, 0
 	for _, v := range n.values {
 		if masked && !r.names.selects(v.name) {
 			continue
@@ -301,9 +309,12 @@ func (r *reader) makeRun(s *source, n *run, masked bool) (*journal.Run, int, err
 		if size += len(f.Name) + 1 + len(f.Value); size > r.engine.maxEntry {
 			return nil, 0, journal.ErrTooLarge
 		}
+		if !v.loaded {
+			large += len(f.Value) // which only the run keeps
+		}
 		fields = append(fields, f)
 	}
-	r.remember(s, len(fields)*48)
+	r.remember(s, len(fields)*48+large)
 	if len(fields) == 0 {
 		return nil, 0, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/journal/journalfile"
 )
 
 // manyFiles is the number of files from which those that a window cannot need are told by their headers alone.
@@ -30,6 +31,12 @@ type group struct {
 
 // turn prepares the merge for a direction.
 func (r *reader) turn(down bool) {
+	if r.misplaced {
+		r.regroup()
+	}
+	if r.turned && r.down != down {
+		r.settle()
+	}
 	r.down, r.turned = down, true
 	if r.at != nil {
 		r.at.place = r.offset
@@ -50,27 +57,41 @@ func (r *reader) turn(down bool) {
 	}
 }
 
+// settle gives the files that were not needed so far a place, before the merge turns round: a target that is a time could
+// have a part of them on either side of it, but they are on one side of the entry that the reader stands on.
+func (r *reader) settle() {
+	for _, g := range r.groups {
+		for i, s := range g.order {
+			if s.found || s.bad || s.growable() {
+				continue
+			}
+			s.found, s.place = true, 0
+			// All of what was passed over is behind; the others are ahead.
+			if (i < g.next) == r.down {
+				s.place = journalfile.End
+			}
+		}
+	}
+}
+
 // tail is the newest number that the file can have.
 func (s *source) tail() uint64 {
-	if s.growable() {
+	if s.header.State != journalfile.StateArchived {
 		return ^uint64(0)
 	}
 	return s.header.TailSeqnum
 }
 
 // nearest returns the source whose head is the next entry; nil if there is none.
-func (r *reader) nearest() (*source, error) {
+func (r *reader) nearest() *source {
 	var best *source
 	for _, g := range r.groups {
-		s, err := r.top(g)
-		if err != nil {
-			return nil, err
-		}
+		s := r.top(g)
 		if s != nil && (best == nil || r.before(s, best)) {
 			best = s
 		}
 	}
-	return best, nil
+	return best
 }
 
 // before reports whether the head of a comes before that of b in the direction of the merge.
@@ -80,7 +101,7 @@ func (r *reader) before(a, b *source) bool {
 }
 
 // top returns the source of the group whose head is next.
-func (r *reader) top(g *group) (*source, error) {
+func (r *reader) top(g *group) *source {
 	if g.stale {
 		g.stale = false
 		s := g.heap[0]
@@ -106,9 +127,9 @@ func (r *reader) top(g *group) (*source, error) {
 		r.add(g, s)
 	}
 	if len(g.heap) == 0 {
-		return nil, nil
+		return nil
 	}
-	return g.heap[0], nil
+	return g.heap[0]
 }
 
 // add looks at a source that the read has come to.
@@ -165,25 +186,23 @@ func (r *reader) raise(g *group, i int) {
 
 // grow takes in what was written to the files that the merge had come to the end of, and reports whether there was
 // anything.
-func (r *reader) grow() (bool, error) {
+func (r *reader) grow() bool {
 	grew := false
 	for i := 0; i < len(r.idle); i++ {
 		s := r.idle[i]
-		if s.file == nil || !s.file.Grew() {
+		if s.file == nil || !s.news() {
 			continue
 		}
 		grew = true
 		r.idle = slices.Delete(r.idle, i, i+1)
 		i--
-		if err := s.file.Refresh(); err != nil {
+		if err := r.refresh(s); err != nil {
 			r.drop(s, err)
 			continue
 		}
-		s.header = *s.file.Header()
-		g := r.groupOf(s)
-		r.add(g, s)
+		r.add(s.group, s)
 	}
-	return grew, nil
+	return grew
 }
 
 // step moves to the next entry in the direction, or returns io.EOF and stays.
@@ -191,32 +210,30 @@ func (r *reader) step(down bool) error {
 	if r.never {
 		return io.EOF
 	}
-	if !r.turned || r.down != down {
-		r.turn(down)
-	}
 	for {
-		s, err := r.nearest()
-		if err != nil {
-			return err
+		if !r.turned || r.down != down || r.misplaced {
+			r.turn(down)
 		}
-		// What another file got before this entry was written is to be seen before it.
-		if down && len(r.idle) > 0 {
-			if grew, err := r.grow(); err != nil || grew {
-				if err != nil {
-					return err
-				}
+		s := r.nearest()
+		// What another file got before this entry was written is to be seen before it. Entries that were there when that
+		// was looked at last are older.
+		if down && len(r.idle) > 0 && (s == nil || r.fresh) {
+			r.fresh = false
+			if r.grow() {
 				continue
 			}
+		}
+		if r.misplaced {
+			continue
 		}
 		if s == nil {
 			r.ended = down
 			return io.EOF
 		}
 		r.ended = false
-		g := r.groupOf(s)
 		head, offset := s.head, s.headOffset
 		s.pass(down)
-		g.stale = true
+		s.group.stale = true
 		if r.has && compare(&head, &r.current) == 0 {
 			continue // another file's copy
 		}

@@ -40,6 +40,8 @@ type reader struct {
 
 	// turned: the heads of the groups are those for the direction down. idle are the files without one that may grow.
 	turned, down bool
+	// fresh: a file was opened or refreshed since the idle ones were looked at. misplaced: one is of another sequence now.
+	fresh, misplaced bool
 	// ended: a step forward came to the end, and no files have come or gone since.
 	ended bool
 	idle  []*source
@@ -114,7 +116,7 @@ func (r *reader) sync() bool {
 
 // newSource makes a source of a file that was not known. If the reader has begun, the file counts from there on.
 func (r *reader) newSource(f *fileset.File) *source {
-	s := &source{id: f.ID, header: f.Header, target: &r.target}
+	s := &source{id: f.ID, header: f.Header, target: &r.target, left: leftOver(f.Path)}
 	switch {
 	case r.has:
 		s.target = &target{kind: targetBeside, at: r.current}
@@ -136,17 +138,9 @@ func (r *reader) regroup() {
 			r.groups = append(r.groups, g)
 		}
 		g.sources = append(g.sources, s)
+		s.group = g
 	}
-	r.turned, r.ended = false, false
-}
-
-func (r *reader) groupOf(s *source) *group {
-	for _, g := range r.groups {
-		if g.id == s.header.SeqnumID {
-			return g
-		}
-	}
-	return nil
+	r.turned, r.ended, r.misplaced = false, false, false
 }
 
 // protect makes a file that is truncated under its mapping an error instead of the end of the program. Use it as
@@ -154,7 +148,7 @@ func (r *reader) groupOf(s *source) *group {
 //	defer r.protect(debug.SetPanicOnFault(true), &err)
 func (r *reader) protect(before bool, err *error) {
 	debug.SetPanicOnFault(before)
-	p := recover() //nolint:revive // it is called by defer
+	p := recover()
 	if p == nil {
 		return
 	}
@@ -163,7 +157,7 @@ func (r *reader) protect(before bool, err *error) {
 		Addr() uintptr
 	})
 	if !ok {
-		panic(p)
+		panic(p) //nolint:forbidigo // not a fault
 	}
 	for _, s := range r.open {
 		if s.file.Contains(fault.Addr()) {
@@ -171,7 +165,7 @@ func (r *reader) protect(before bool, err *error) {
 			return
 		}
 	}
-	panic(p)
+	panic(p) //nolint:forbidigo // a fault of something else
 }
 
 // faultError says that bytes of a file are gone.
@@ -275,10 +269,9 @@ func (r *reader) pinSource(s *source) error {
 		return err
 	}
 	if s.file.Grew() {
-		if err := s.file.Refresh(); err != nil {
+		if err := r.refresh(s); err != nil {
 			return err
 		}
-		s.header = *s.file.Header()
 	}
 	s.found, s.place = true, s.file.Limit()+1
 	return nil

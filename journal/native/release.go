@@ -18,24 +18,23 @@ func (r *reader) complete(files []fileset.File) {
 			continue
 		}
 		i := slices.IndexFunc(files, func(f fileset.File) bool { return f.ID == s.id && f.FileID == s.header.FileID })
-		if i < 0 || files[i].State != journalfile.StateArchived {
+		if i < 0 || files[i].State != journalfile.StateArchived && !leftOver(files[i].Path) {
 			continue
 		}
-		// What the entry refers to is gone when the file is mapped anew; the merge begins anew as the file may have grown.
-		r.entry.forget()
+		// The merge begins anew as the file may have grown.
 		r.turned = false
+		s.left = leftOver(files[i].Path)
 		if s.file == nil {
 			s.header = files[i].Header
 			continue
 		}
-		err := r.guarded(s.file.Refresh)
+		err := r.guarded(func() error { return r.refresh(s) })
 		if err != nil {
 			if !r.survive(err) {
 				r.drop(s, err)
 			}
 			continue
 		}
-		s.header = *s.file.Header()
 		s.header.Path = files[i].Path
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
+	"time"
 
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/fileset"
@@ -22,6 +24,7 @@ const maxOpen = 96
 type source struct {
 	id     fileset.ID
 	header journalfile.Header
+	group  *group
 
 	// file and matcher are nil while the file is not open; used tells when it was needed last.
 	file    *journalfile.File
@@ -40,12 +43,27 @@ type source struct {
 	headOffset uint64
 	hasHead    bool
 
-	// gone: the file was removed. bad: it cannot be read.
-	gone, bad bool
+	// gone: the file was removed. bad: it cannot be read. left: journald gave the file up, and so did not say that it is archived.
+	gone, bad, left bool
+
+	// again: when the file was looked at, at refreshed, the newest entry may not have been in the lists of its values yet.
+	again     bool
+	refreshed time.Time
 }
 
 // growable reports whether a writer may add to the file.
-func (s *source) growable() bool { return s.header.State != journalfile.StateArchived }
+func (s *source) growable() bool { return s.header.State != journalfile.StateArchived && !s.left }
+
+// leftOver reports whether journald renamed the file because it was not closed in order. It never writes to such a file again.
+func leftOver(path string) bool { return strings.HasSuffix(path, "~") }
+
+// secondLook is after how long a file is looked at again because its newest entry may have been incomplete.
+const secondLook = 2 * time.Millisecond
+
+// news reports whether something was added to the file, which must be open.
+func (s *source) news() bool {
+	return s.file.Grew() || s.again && time.Since(s.refreshed) >= secondLook
+}
 
 // target is a place to find in each file.
 type target struct {
@@ -75,13 +93,42 @@ func (r *reader) openFile(s *source) error {
 	if err != nil {
 		return err
 	}
-	s.file, s.header = file, *file.Header()
-	s.matcher = file.Matcher(r.match)
+	s.file, s.matcher = file, file.Matcher(r.match)
 	r.open = append(r.open, s)
+	r.took(s, true)
 	if len(r.open) > maxOpen {
 		return r.closeOldest()
 	}
 	return nil
+}
+
+// refresh takes in what was added to the file of a source.
+func (r *reader) refresh(s *source) error {
+	if r.at == s {
+		// What the entry refers to may be mapped elsewhere after this.
+		r.entry.known, r.entry.run = false, nil
+	}
+	grew := s.file.Grew()
+	if err := s.file.Refresh(); err != nil {
+		return err
+	}
+	r.took(s, grew)
+	return nil
+}
+
+// took takes over the header of a file that was opened or refreshed; grew says that its last entry may be new.
+func (r *reader) took(s *source, grew bool) {
+	path := s.header.Path
+	s.header = *s.file.Header()
+	s.header.Path = path
+	r.fresh = true
+	if s.group != nil && s.group.id != s.header.SeqnumID {
+		r.misplaced = true
+	}
+	s.again = false
+	if grew && s.header.State == journalfile.StateOnline && (len(r.match) > 0 || s.file.Entries() != s.header.Entries) {
+		s.again, s.refreshed = true, time.Now()
+	}
 }
 
 // openPath opens the file under the name that it has now.
@@ -141,7 +188,7 @@ func (r *reader) closeFile(s *source) error {
 		}
 	}
 	if r.at == s {
-		r.entry.forget()
+		r.entry.known, r.entry.run = false, nil
 	}
 	return err
 }
@@ -172,7 +219,8 @@ func (r *reader) drop(s *source, err error) {
 	}
 }
 
-// find takes the place of the source from its target.
+// find takes the place of the source from its target. A target that is beyond what a writer has written so far is looked for again
+// when there is more.
 func (s *source) find(down bool) error {
 	if s.found {
 		return nil
@@ -196,7 +244,7 @@ func (s *source) find(down bool) error {
 	default:
 		s.place, err = s.findTime(past)
 	}
-	s.found = err == nil
+	s.found = err == nil && (!s.growable() || s.target.kind == targetHead || s.place <= s.file.Limit() && s.place != 0)
 	return err
 }
 
@@ -250,7 +298,7 @@ func (s *source) findTied(after bool) (uint64, error) {
 // nothing reports whether the header already tells that the file has no entry in this direction of the target.
 func (s *source) nothing(down, many bool) bool {
 	h := &s.header
-	if s.growable() || s.found || s.file != nil {
+	if h.State != journalfile.StateArchived || s.found || s.file != nil {
 		return false
 	}
 	at := &s.target.at
@@ -282,6 +330,11 @@ func (r *reader) advance(s *source, down bool) error {
 	if err := r.openFile(s); err != nil {
 		return err
 	}
+	if !s.found && s.growable() && s.file.Grew() {
+		if err := r.refresh(s); err != nil {
+			return err
+		}
+	}
 	if err := s.find(down); err != nil {
 		return err
 	}
@@ -299,7 +352,7 @@ func (r *reader) advance(s *source, down bool) error {
 			return err
 		}
 		if err = s.file.ReadEntry(offset, &e); err == nil {
-			s.head, s.headOffset, s.hasHead = e.Header, offset, true
+			s.head, s.headOffset, s.hasHead, s.found = e.Header, offset, true, true
 			return nil
 		}
 		if !s.file.Skip(offset, err) {

@@ -101,11 +101,12 @@ func (r *reader) grew() bool {
 			// Its end is not known yet.
 			if err := r.guarded(func() error { return r.openFile(s) }); err != nil && !r.survive(err) {
 				r.drop(s, err)
+				r.turned = false
 			}
 			continue
 		}
 		grown := false
-		if err := r.guarded(func() error { grown = s.file.Grew(); return nil }); err != nil {
+		if err := r.guarded(func() error { grown = s.news(); return nil }); err != nil {
 			r.survive(err)
 		}
 		if grown {
