@@ -140,7 +140,7 @@ func (f *File) Entries() uint64 { return f.all.n }
 func (f *File) Limit() uint64 { return f.limit }
 
 // Damage returns the first damage that was met, and how often some was; nil if there was none.
-func (f *File) Damage() (error, int) { return f.damage, f.damageCount }
+func (f *File) Damage() (first error, n int) { return f.damage, f.damageCount } //nolint:revive // it is a result, not an outcome
 
 // Note remembers damage that the caller met and passed over.
 func (f *File) Note(err error) { f.note(err) }
@@ -209,17 +209,19 @@ func (f *File) settle() {
 
 // Grew reports whether entries were added since the last refresh. It costs next to nothing.
 func (f *File) Grew() bool {
-	const offset = 152 // of the number of entries in the header
 	if f.file == nil {
 		return false
 	}
 	if f.content.b != nil {
-		return loadUint64(&f.content.b[offset]) != f.header.Entries
+		return loadUint64(f.content.b[entriesAt:]) != f.header.Entries
 	}
-	f.content.forget()
-	b, ok := f.content.at(offset, 8)
-	return ok && binary.LittleEndian.Uint64(b) != f.header.Entries
+	var b [8]byte
+	n, _ := f.file.ReadAt(b[:], entriesAt)
+	return n == len(b) && binary.LittleEndian.Uint64(b[:]) != f.header.Entries
 }
+
+// entriesAt is where the header has the number of entries.
+const entriesAt = 152
 
 // outgrown reports whether the file has more bytes now than at the last refresh: then what is not there may be there after
 // the next one.
@@ -231,9 +233,10 @@ func (f *File) outgrown() bool {
 	return err == nil && uint64(info.Size()) > f.content.length
 }
 
-// loadUint64 reads a number that another process writes, before all that is read after it.
-func loadUint64(at *byte) uint64 {
-	n := atomic.LoadUint64((*uint64)(unsafe.Pointer(at)))
+// loadUint64 reads the number that b begins with, which another process writes, before all that is read after it. b begins at a
+// multiple of 8 bytes.
+func loadUint64(b []byte) uint64 {
+	n := atomic.LoadUint64((*uint64)(unsafe.Pointer(&b[:8][0]))) //nolint:gosec // there is no other way to read atomically; the bounds are checked
 	if bigEndian() {
 		n = bits.ReverseBytes64(n)
 	}
@@ -249,7 +252,7 @@ func (f *File) Refresh() error {
 	}
 	if f.content.b != nil {
 		// What the number of entries counts was written before it.
-		loadUint64(&f.content.b[152])
+		loadUint64(f.content.b[entriesAt:])
 	}
 	h, err := HeaderOf(f.file)
 	if err != nil {
@@ -402,9 +405,13 @@ func (f *File) ReadData(offset uint64, d *Data) error {
 	}
 	le := binary.LittleEndian
 	d.Offset = offset
+	// A writer counts an entry after it has put it into the list, and so the number is read before the list.
+	if d.Entries = le.Uint64(b[56:]); f.file != nil && f.content.b != nil {
+		d.Entries = loadUint64(b[56:])
+	}
 	d.hash, d.next = le.Uint64(b[16:]), le.Uint64(b[24:])
 	d.nextOfField = le.Uint64(b[32:])
-	d.Entry, d.array, d.Entries = le.Uint64(b[40:]), le.Uint64(b[48:]), le.Uint64(b[56:])
+	d.Entry, d.array = le.Uint64(b[40:]), le.Uint64(b[48:])
 	d.Payload, _ = f.content.at(offset+head, size-head)
 	if d.Payload == nil {
 		return f.corrupt(offset, objectData, "after the end of the file")

@@ -105,6 +105,6 @@ func (c *content) contains(address uintptr) bool {
 	if len(c.b) == 0 {
 		return false
 	}
-	begin := uintptr(unsafe.Pointer(unsafe.SliceData(c.b)))
+	begin := uintptr(unsafe.Pointer(unsafe.SliceData(c.b))) //nolint:gosec // only compared; the memory is not the collector's
 	return address >= begin && address-begin < uintptr(len(c.b))
 }
