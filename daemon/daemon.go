@@ -28,7 +28,6 @@ import (
 	"github.com/noded/noded/daemon/socket"
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/catalog"
-	"github.com/noded/noded/journal/engines"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/proto/wire"
 )
@@ -99,7 +98,7 @@ func New(o Options) (*Daemon, error) {
 		o.Root = "/"
 	}
 
-	source, engine, err := openJournal(cfg)
+	source, engine, err := openJournal(cfg, d.maxRecordBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -230,6 +229,8 @@ func (d *Daemon) recordLimits() service.Limits {
 	return service.Limits{MaxRecordBytes: l.MaxRecordBytes, MaxBatchBytes: l.MaxBatchBytes, MaxPatternBytes: l.MaxPatternBytes}
 }
 
+func (d *Daemon) maxRecordBytes() int { return d.limits.Load().MaxRecordBytes }
+
 func (d *Daemon) warnNoReaders(g authz.Group) {
 	if g.Name != "" && !g.Exists {
 		d.log.Warn("the reader group does not exist; only root and the user that noded runs as can read", "group", g.Name)
@@ -272,10 +273,10 @@ func openCatalog(logger *slog.Logger) service.Catalog {
 }
 
 // openJournal returns the journal that the configuration names and the name of its engine.
-func openJournal(cfg *config.Config) (*journal.Local, string, error) {
-	engine, err := engines.New(cfg.Journal.Engine)
+func openJournal(cfg *config.Config, maxRecordBytes func() int) (*journal.Local, string, error) {
+	engine, err := newSizedEngine(cfg.Journal.Engine, maxRecordBytes)
 	if err != nil {
-		return nil, "", fmt.Errorf("journal.engine: %w", err)
+		return nil, "", err
 	}
 	local := &journal.Local{Engine: engine, Source: journal.Source{Directory: cfg.Journal.Directory}}
 	return local, engine.Name(), nil

@@ -22,16 +22,29 @@ const (
 // Names returns the names that New takes.
 func Names() []string { return []string{Auto, Native, Libsystemd} }
 
+// Option changes how an engine reads.
+type Option func(*settings)
+
+type settings struct{ maxEntryBytes int }
+
+// MaxEntryBytes limits the size of an entry, as native.MaxEntryBytes does for that engine. 0 is the default.
+func MaxEntryBytes(n int) Option { return func(s *settings) { s.maxEntryBytes = n } }
+
 // New returns the engine of that name. Whether libsystemd is there shows when the engine opens a source: without it
 // that is a journal.ErrUnsupported.
-func New(name string) (journal.Engine, error) {
+func New(name string, options ...Option) (journal.Engine, error) {
+	var s settings
+	for _, option := range options {
+		option(&s)
+	}
+	ours, theirs := native.New(native.MaxEntryBytes(s.maxEntryBytes)), sdjournal.New(sdjournal.MaxEntryBytes(s.maxEntryBytes))
 	switch name {
 	case Auto:
-		return &auto{native: native.New(), libsystemd: sdjournal.New()}, nil
+		return &auto{native: ours, libsystemd: theirs}, nil
 	case Native:
-		return native.New(), nil
+		return ours, nil
 	case Libsystemd:
-		return sdjournal.New(), nil
+		return theirs, nil
 	default:
 		return nil, fmt.Errorf("no journal engine %q: want one of %s", name, strings.Join(Names(), ", "))
 	}
