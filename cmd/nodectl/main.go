@@ -15,12 +15,19 @@ import (
 // version is set by the linker.
 var version string
 
-// gcPercent lets garbage be collected less often: what nodectl keeps is little, and what passes through it much.
-const gcPercent = 400
+const (
+	// gcPercent lets garbage be collected less often: what nodectl keeps is little, and what passes through it much.
+	gcPercent = 400
+	// memoryLimit is from where on it is collected as often as needed: entries can be large.
+	memoryLimit = 192 << 20
+)
 
 func main() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	streams := cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Version: version}
 	os.Exit(cli.Run(context.Background(), os.Args[1:], streams))
