@@ -64,6 +64,10 @@ func (b *batcher) Entry(e journal.Entry) error {
 	} else {
 		size += wire.FieldBytes(b.fields)
 	}
+	if size > largeBytes {
+		// What the next entries do not overwrite would keep it in memory.
+		defer func() { clear(b.fields) }()
+	}
 	if size > b.limits.MaxRecordBytes {
 		return b.skip(header, journal.GapTooLarge,
 			fmt.Sprintf("a record of %d bytes; limits.max_record_bytes is %d", size, b.limits.MaxRecordBytes))

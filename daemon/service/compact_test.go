@@ -164,6 +164,29 @@ func TestRunsStayAsTheyAre(t *testing.T) {
 	}
 }
 
+// TestLargeEntryIsLetGo: a follower that waits for the next entry does not hold on to a large one.
+func TestLargeEntryIsLetGo(t *testing.T) {
+	t.Parallel()
+	for _, compact := range []bool{false, true} {
+		for _, size := range []int{largeBytes, 3 * largeBytes} {
+			b, _ := newBatcher(t, Limits{MaxRecordBytes: 2 * largeBytes, MaxBatchBytes: 8192})
+			if compact {
+				b.compact = wire.NewCompactEncoder("n")
+			}
+			e := &runEntry{entry: *newEntry(0, 10), run: &journal.Run{ID: 1, Fields: []journal.Field{{Name: "A", Value: []byte("a"), ID: 1}}}}
+			e.fields = append(e.fields, journal.Field{Name: "LARGE", Value: make([]byte, size)})
+			if err := b.Entry(e); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range b.fields[:cap(b.fields)] {
+				if len(f.Value) >= largeBytes {
+					t.Errorf("compact %v: %d bytes of %s are still held", compact, len(f.Value), f.Name)
+				}
+			}
+		}
+	}
+}
+
 // batchSlack is what a message takes besides the batch.
 const batchSlack = 16
 

@@ -115,6 +115,8 @@ func (p *pipe) alone(h journal.Header, run *journal.Run, text string) error {
 	done := make(chan struct{})
 	p.pieces <- piece{record: r, done: done}
 	<-done
+	// What the next entries do not overwrite would keep it in memory.
+	clear(p.fields)
 	return p.ctx.Err()
 }
 
