@@ -344,7 +344,7 @@ func TestExitCodes(t *testing.T) {
 		{"configuration", bad, 2, "server.sokcet: unknown key; did you mean server.socket?"},
 		{"flag", []string{"--sokcet"}, 2, "unknown flag: --sokcet; see noded --help"},
 		{"argument", []string{"serve"}, 2, `unknown argument "serve"; see noded --help`},
-		{"engine", append(append([]string{}, good...), "--engine=native"), 2, "the native engine is not part of this build; use auto or libsystemd"},
+		{"engine", append(append([]string{}, good...), "--engine=fast"), 2, `journal.engine: "fast": want one of auto, native, libsystemd`},
 		{"socket", used, 1, "not a socket"},
 		{"missing file", []string{"--config", "/nowhere/noded.yaml"}, 2, "/nowhere/noded.yaml: no such file or directory"},
 		{"version", []string{"version"}, 0, "noded version "},
