@@ -337,3 +337,25 @@ func TestEntryLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestNewFileBehind: a user's first entry makes a file. That the next entry of the system was read before the file was found does
+// not make the user's entry old.
+func TestNewFileBehind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := journaltest.FileOptions{SeqnumID: journal.ID128{7}}
+	system := create(t, filepath.Join(dir, "system.journal"), o)
+	list := followed(0, 12)
+	system.add(t, list[:10])
+	r := openAt(t, journal.Source{Directory: dir}, journal.Head())
+	expect(t, r, 1, 10)
+	if _, err := r.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.FirstSeqnum = 11
+	create(t, filepath.Join(dir, "user-1000.journal"), o).add(t, list[10:11])
+	list[11].Seqnum = 12
+	system.add(t, list[11:])
+	wantSeqnum(t, "Next", r.Next, 12)
+	expect(t, r, 11, 11)
+}

@@ -151,6 +151,7 @@ func (r *reader) renew(s *source) {
 	}
 	if !s.hasHead && s.growable() && !s.gone {
 		r.idle = append(r.idle, s)
+		r.fresh = true
 	}
 }
 
@@ -215,8 +216,8 @@ func (r *reader) step(down bool) error {
 			r.turn(down)
 		}
 		s := r.nearest()
-		// What another file got before this entry was written is to be seen before it. Entries that were there when that
-		// was looked at last are older.
+		// What another file got before this entry was written is to be seen before it. Nothing has to be looked at as long as the
+		// files are as they were when the idle ones were looked at last.
 		if down && len(r.idle) > 0 && (s == nil || r.fresh) {
 			r.fresh = false
 			if r.grow() {

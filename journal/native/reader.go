@@ -33,6 +33,9 @@ type reader struct {
 	target target
 
 	version uint64 // of the set
+	// newest are the newest numbers of the sequences when files were looked for last, older those of the time before that.
+	newest, older map[journal.ID128]uint64
+	noted          time.Time
 	sources []*source
 	groups  []*group
 	open    []*source
@@ -40,7 +43,8 @@ type reader struct {
 
 	// turned: the heads of the groups are those for the direction down. idle are the files without one that may grow.
 	turned, down bool
-	// fresh: a file was opened or refreshed since the idle ones were looked at. misplaced: one is of another sequence now.
+	// fresh: a file was opened or refreshed, or became idle, since the idle ones were looked at. misplaced: one is of another
+	// sequence now.
 	fresh, misplaced bool
 	// ended: a step forward came to the end, and no files have come or gone since.
 	ended bool
@@ -81,6 +85,7 @@ func (r *reader) sync() bool {
 	files, _ := r.set.Inspect()
 	r.listed = time.Now()
 	r.complete(files)
+	defer r.noteNewest(files)
 	if version := r.set.Version(); version == r.version && r.version != 0 {
 		return false
 	} else {
@@ -118,12 +123,38 @@ func (r *reader) sync() bool {
 func (r *reader) newSource(f *fileset.File) *source {
 	s := &source{id: f.ID, header: f.Header, target: &r.target, left: leftOver(f.Path)}
 	switch {
+	case r.has && r.allNew(f):
+		s.found = true
 	case r.has:
 		s.target = &target{kind: targetBeside, at: r.current}
 	case r.target.kind == targetTail && r.version != 0 && r.watch != nil:
 		s.found = true // all of it is new
 	}
 	return s
+}
+
+// allNew reports whether all that is in a file was written after files were looked for: its sequence has gone on since. Such a file
+// counts from its beginning, as a later entry of another file may have been given before it was found.
+func (r *reader) allNew(f *fileset.File) bool {
+	newest, ok := r.older[f.SeqnumID]
+	return ok && f.HeadSeqnum > newest
+}
+
+// noteNewest remembers how far the sequences have come. The headers were read after the directories, in which a file may have been
+// made in between; that is why allNew goes by those of the time before.
+func (r *reader) noteNewest(files []fileset.File) {
+	if time.Since(r.noted) < fileset.Fresh {
+		return
+	}
+	r.noted = time.Now()
+	r.older, r.newest = r.newest, make(map[journal.ID128]uint64, len(r.newest))
+	if r.older == nil {
+		r.older = r.newest
+	}
+	for i := range files {
+		f := &files[i]
+		r.newest[f.SeqnumID] = max(r.newest[f.SeqnumID], f.TailSeqnum)
+	}
 }
 
 // regroup sorts the sources into groups. The next step begins the merge anew; the places in the files stay.
