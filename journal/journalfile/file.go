@@ -431,14 +431,13 @@ func (f *File) FirstEntry(data uint64) (uint64, error) {
 // Intact returns an error if the data object is gone by now. When journald removes a file it frees its blocks from the beginning, so
 // that an object which is still there after its payload was used was all there before.
 func (f *File) Intact(d *Data) error {
-	var kind [1]byte
+	var kind byte
 	if f.content.b != nil {
-		kind[0] = f.content.b[d.Offset]
-	} else if _, err := f.content.r.ReadAt(kind[:], int64(d.Offset)); err != nil {
-		// The file was cut off; what was read of it before is whole.
-		kind[0] = byte(objectData)
+		kind = f.content.b[d.Offset]
+	} else {
+		kind = f.content.kindAt(d.Offset)
 	}
-	if objectType(kind[0]) != objectData {
+	if objectType(kind) != objectData {
 		return f.corrupt(d.Offset, objectData, "it was removed while it was read")
 	}
 	return nil

@@ -97,6 +97,15 @@ func (c *content) read(offset, n uint64) ([]byte, bool) {
 	return chunk[begin : begin+n : begin+n], true
 }
 
+// kindAt reads the type of the data object at the offset again. If the file was cut off, what was read of it before is whole.
+func (c *content) kindAt(offset uint64) byte {
+	var kind [1]byte
+	if _, err := c.r.ReadAt(kind[:], int64(offset)); err != nil {
+		return byte(objectData)
+	}
+	return kind[0]
+}
+
 // forget makes what was read be read again, because the file may have changed.
 func (c *content) forget() { clear(c.chunks) }
 
