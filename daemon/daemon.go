@@ -98,7 +98,7 @@ func New(o Options) (*Daemon, error) {
 		o.Root = "/"
 	}
 
-	source, engine, err := openJournal(cfg, d.maxRecordBytes)
+	source, engine, err := openJournal(cfg, d.maxRecordBytes, o.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -273,11 +273,13 @@ func openCatalog(logger *slog.Logger) service.Catalog {
 }
 
 // openJournal returns the journal that the configuration names and the name of its engine.
-func openJournal(cfg *config.Config, maxRecordBytes func() int) (*journal.Local, string, error) {
+func openJournal(cfg *config.Config, maxRecordBytes func() int, logger *slog.Logger) (*journal.Local, string, error) {
 	engine, err := newSizedEngine(cfg.Journal.Engine, maxRecordBytes)
 	if err != nil {
 		return nil, "", err
 	}
-	local := &journal.Local{Engine: engine, Source: journal.Source{Directory: cfg.Journal.Directory}}
+	local := &journal.Local{Engine: engine, Source: journal.Source{Directory: cfg.Journal.Directory}, OnWatchError: func(err error) {
+		logger.Warn("a follower looks for new entries now and then", "err", err)
+	}}
 	return local, engine.Name(), nil
 }

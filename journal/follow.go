@@ -19,6 +19,7 @@ func (rd *reading) follow() error {
 		if err != nil {
 			return rd.fail(err)
 		}
+		rd.tellWatch()
 		if change == ChangeFiles {
 			if err := rd.filesChanged(); err != nil {
 				return err
@@ -43,6 +44,18 @@ func (rd *reading) follow() error {
 				return err
 			}
 		}
+	}
+}
+
+// tellWatch tells once that the reader cannot watch.
+func (rd *reading) tellWatch() {
+	watcher, ok := rd.r.(interface{ WatchError() error })
+	if !ok || rd.onWatchError == nil {
+		return
+	}
+	if err := watcher.WatchError(); err != nil {
+		rd.onWatchError(err)
+		rd.onWatchError = nil
 	}
 }
 

@@ -20,6 +20,11 @@ type Local struct {
 	// boot offset 0 means even before its first entry. Zero for other sources.
 	CurrentBoot ID128
 
+	// OnWatchError is called, by the goroutine of a Read that follows, once it has to look for new entries and files because it
+	// cannot watch for them, mostly because inotify instances or watches are exhausted. Nothing is lost, but it costs more, and
+	// some are seen later. nil if nobody wants to know.
+	OnWatchError func(error)
+
 	// clock replaces time.Now in tests.
 	clock func() time.Time
 }

@@ -24,6 +24,8 @@ type memory struct {
 	removed bool
 	// wait is called by Wait with the reader; nil ends the wait with the context.
 	wait func(*memoryReader) Change
+	// watchErr is the WatchError of every reader.
+	watchErr error
 }
 
 func (m *memory) Name() string { return "memory" }
@@ -165,6 +167,8 @@ func (r *memoryReader) Wait(ctx context.Context) (Change, error) {
 	<-ctx.Done()
 	return ChangeNone, ctx.Err()
 }
+
+func (r *memoryReader) WatchError() error { return r.m.watchErr }
 
 func (r *memoryReader) FieldNames(context.Context) ([]string, error) { return nil, nil }
 

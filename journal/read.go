@@ -32,6 +32,8 @@ type reading struct {
 	q    *Query
 	p    *program
 	sink Sink
+	// onWatchError is Local.OnWatchError until it was called.
+	onWatchError func(error)
 
 	// last is the entry looked at last, boot the one that the sink has heard of last, through an
 	// entry or a Progress.

@@ -333,6 +333,33 @@ func TestFollowTellsItsPosition(t *testing.T) {
 	}
 }
 
+// TestFollowTellsThatItCannotWatch: once, however often it waits.
+func TestFollowTellsThatItCannotWatch(t *testing.T) {
+	t.Parallel()
+	m := day(3)
+	m.files = []File{file(1, 1, 3)}
+	m.watchErr = errors.New("no inotify instances left")
+	ctx, cancel := context.WithCancel(t.Context())
+	waits := 0
+	m.wait = func(*memoryReader) Change {
+		if waits++; waits == 5 {
+			cancel()
+			return ChangeNone
+		}
+		return ChangeAppended
+	}
+	q := NewQuery()
+	q.Follow = true
+	var told []error
+	local := &Local{Engine: m, OnWatchError: func(err error) { told = append(told, err) }}
+	if err := local.Read(ctx, q, &heard{}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || !errors.Is(told[0], m.watchErr) {
+		t.Errorf("told %v, want the error once", told)
+	}
+}
+
 // TestFilesRemovedWhileReading removes the second of three files after the third entry.
 func TestFilesRemovedWhileReading(t *testing.T) {
 	t.Parallel()

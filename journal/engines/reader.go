@@ -36,6 +36,14 @@ type reader struct {
 // EngineName returns the name of the engine that reads now.
 func (r *reader) EngineName() string { return r.engine }
 
+// WatchError returns why the engine cannot watch for new entries; nil when all is well.
+func (r *reader) WatchError() error {
+	if watcher, ok := r.Reader.(interface{ WatchError() error }); ok {
+		return watcher.WatchError()
+	}
+	return nil
+}
+
 // SetMatch implements journal.Reader.
 func (r *reader) SetMatch(m journal.Match) error {
 	r.match, r.at, r.entry = m, journal.Head(), nil

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
@@ -47,7 +48,7 @@ func (g *globals) openFiles(source journal.Source, engine string) (*files, error
 		return nil, err
 	}
 	f := &files{
-		Local:     &journal.Local{Engine: e, Source: source},
+		Local:     &journal.Local{Engine: e, Source: source, OnWatchError: g.cannotWatch},
 		openTexts: func() (*catalog.Catalog, error) { return catalog.Open(catalog.DefaultPath) },
 		language:  language(g.Getenv),
 	}
@@ -55,4 +56,9 @@ func (g *globals) openFiles(source journal.Source, engine string) (*files, error
 		f.CurrentBoot = currentBoot()
 	}
 	return f, nil
+}
+
+// cannotWatch tells that following goes on by looking.
+func (g *globals) cannotWatch(err error) {
+	fmt.Fprintf(g.Err, "-- %s; looking now and then instead --\n", visible(err.Error()))
 }
