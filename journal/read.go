@@ -74,7 +74,8 @@ func (l *Local) Read(ctx context.Context, q Query, sink Sink) error {
 	if err != nil {
 		return err
 	}
-	rd := &reading{ctx: ctx, now: l.now, r: r, q: &q, p: p, sink: sink, told: l.now(), problem: make(map[string]bool), every: l.every(r)}
+	rd := &reading{ctx: ctx, now: l.now, r: r, q: &q, p: p, sink: sink, told: l.now(), problem: make(map[string]bool), every: l.every(r),
+		onWatchError: l.OnWatchError}
 	return rd.run()
 }
 
