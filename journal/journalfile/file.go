@@ -139,8 +139,8 @@ func (f *File) Entries() uint64 { return f.all.n }
 // being written to everything before it is complete, it itself may not be linked everywhere.
 func (f *File) Limit() uint64 { return f.limit }
 
-// Damage returns the first damage that was met, and how often some was; nil if there was none.
-func (f *File) Damage() (first error, n int) { return f.damage, f.damageCount } //nolint:revive // it is a result, not an outcome
+// Damage returns how often damage was met, and the first of it; nil if there was none.
+func (f *File) Damage() (n int, first error) { return f.damageCount, f.damage }
 
 // Note remembers damage that the caller met and passed over.
 func (f *File) Note(err error) { f.note(err) }

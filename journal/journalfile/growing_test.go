@@ -101,7 +101,7 @@ func follow(t *testing.T, f *journalfile.File, written *atomic.Int64, entries in
 		if read < there {
 			t.Fatalf("%d entries read of %d", read, there)
 		}
-		if err, n := f.Damage(); n > 0 {
+		if n, err := f.Damage(); n > 0 {
 			t.Fatalf("damage: %v", err)
 		}
 	}

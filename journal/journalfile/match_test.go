@@ -134,7 +134,7 @@ func TestMatcher(t *testing.T) {
 					}
 				}
 			}
-			if err, n := k.f.Damage(); n > 0 {
+			if n, err := k.f.Damage(); n > 0 {
 				t.Errorf("Damage = %v", err)
 			}
 		})

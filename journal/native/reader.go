@@ -35,11 +35,11 @@ type reader struct {
 	version uint64 // of the set
 	// newest are the newest numbers of the sequences when files were looked for last, older those of the time before that.
 	newest, older map[journal.ID128]uint64
-	noted          time.Time
-	sources []*source
-	groups  []*group
-	open    []*source
-	tick    uint64
+	noted         time.Time
+	sources       []*source
+	groups        []*group
+	open          []*source
+	tick          uint64
 
 	// turned: the heads of the groups are those for the direction down. idle are the files without one that may grow.
 	turned, down bool

@@ -198,7 +198,7 @@ func (r *reader) noteDamage(s *source) {
 	if s.file == nil {
 		return
 	}
-	err, count := s.file.Damage()
+	count, err := s.file.Damage()
 	if count > s.memory.damages {
 		s.memory.damages = count
 		if count > 1 {
