@@ -6,6 +6,7 @@
 package native_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -358,4 +359,61 @@ func TestNewFileBehind(t *testing.T) {
 	system.add(t, list[11:])
 	wantSeqnum(t, "Next", r.Next, 12)
 	expect(t, r, 11, 11)
+}
+
+// TestFollowMatches: of three files that are written to at the same time, a follower with a match gets every entry that it should, and
+// nothing looks damaged.
+func TestFollowMatches(t *testing.T) {
+	t.Parallel()
+	const n, files = 20_000, 3
+	dir := t.TempDir()
+	var writers []live
+	for i := range files {
+		o := journaltest.FileOptions{SeqnumID: journal.ID128{byte(7 + i%2)}, Increase: 128 << 10}
+		writers = append(writers, create(t, filepath.Join(dir, fmt.Sprintf("user-%d.journal", i)), o))
+	}
+	r := openAt(t, journal.Source{Directory: dir}, journal.Head())
+	if err := r.SetMatch(journal.Match{{{{Field: "THIRD", Value: "1"}, {Field: "FIFTH", Value: "2"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Seek(journal.Head()); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		for i, e := range followed(0, n) {
+			e.Seqnum = uint64(i + 1)
+			e.Fields = append(e.Fields, journaltest.F("THIRD", fmt.Sprint(i%3)), journaltest.F("FIFTH", fmt.Sprint(i%5)))
+			if err := writers[i*i%files].Append(&e); err != nil {
+				failed <- err
+				return
+			}
+		}
+		failed <- nil
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for want := 7; want < n; {
+		e, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			if _, err := r.Wait(ctx); err != nil {
+				t.Fatalf("Wait for entry %d: %v", want, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := e.Lookup("COUNT")
+		if err != nil || string(f.Value) != fmt.Sprint(want) {
+			t.Fatalf("entry %s, %v, want %d", f.Value, err, want)
+		}
+		want += 15
+	}
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
+	if problems := r.Problems(); len(problems) > 0 {
+		t.Errorf("Problems = %v", problems)
+	}
 }

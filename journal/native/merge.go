@@ -186,12 +186,12 @@ func (r *reader) raise(g *group, i int) {
 }
 
 // grow takes in what was written to the files that the merge had come to the end of, and reports whether there was
-// anything.
-func (r *reader) grow() bool {
+// anything. giving says that an entry of another file would be given now.
+func (r *reader) grow(giving bool) bool {
 	grew := false
 	for i := 0; i < len(r.idle); i++ {
 		s := r.idle[i]
-		if s.file == nil || !s.news() {
+		if s.file == nil || !s.news(giving) {
 			continue
 		}
 		grew = true
@@ -220,7 +220,7 @@ func (r *reader) step(down bool) error {
 		// files are as they were when the idle ones were looked at last.
 		if down && len(r.idle) > 0 && (s == nil || r.fresh) {
 			r.fresh = false
-			if r.grow() {
+			if r.grow(s != nil) {
 				continue
 			}
 		}

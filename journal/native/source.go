@@ -46,9 +46,10 @@ type source struct {
 	// gone: the file was removed. bad: it cannot be read. left: journald gave the file up, and so did not say that it is archived.
 	gone, bad, left bool
 
-	// again: when the file was looked at, at refreshed, the newest entry may not have been in the lists of its values yet.
-	again     bool
-	refreshed time.Time
+	// again: when growth of the file was taken in, at refreshed, the newest entry may not have been in the lists of its values yet.
+	// early: the file was looked at again since, before an entry of another file was given.
+	again, early bool
+	refreshed    time.Time
 }
 
 // growable reports whether a writer may add to the file.
@@ -60,9 +61,19 @@ func leftOver(path string) bool { return strings.HasSuffix(path, "~") }
 // secondLook is after how long a file is looked at again because its newest entry may have been incomplete.
 const secondLook = 2 * time.Millisecond
 
-// news reports whether something was added to the file, which must be open.
-func (s *source) news() bool {
-	return s.file.Grew() || s.again && time.Since(s.refreshed) >= secondLook
+// news reports whether something was added to the file, which must be open. giving says that another file has an entry that would
+// be given now.
+func (s *source) news(giving bool) bool {
+	switch {
+	case s.file.Grew():
+		return true
+	case !s.again:
+		return false
+	case giving && !s.early:
+		s.early = true
+		return true
+	}
+	return time.Since(s.refreshed) >= secondLook
 }
 
 // target is a place to find in each file.
@@ -125,9 +136,12 @@ func (r *reader) took(s *source, grew bool) {
 	if s.group != nil && s.group.id != s.header.SeqnumID {
 		r.misplaced = true
 	}
-	s.again = false
-	if grew && s.header.State == journalfile.StateOnline && (len(r.match) > 0 || s.file.Entries() != s.header.Entries) {
-		s.again, s.refreshed = true, time.Now()
+	switch {
+	case grew:
+		s.again = s.header.State == journalfile.StateOnline && (len(r.match) > 0 || s.file.Entries() != s.header.Entries)
+		s.early, s.refreshed = false, time.Now()
+	case time.Since(s.refreshed) >= secondLook:
+		s.again = false
 	}
 }
 

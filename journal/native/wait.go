@@ -106,7 +106,7 @@ func (r *reader) grew() bool {
 			continue
 		}
 		grown := false
-		if err := r.guarded(func() error { grown = s.news(); return nil }); err != nil {
+		if err := r.guarded(func() error { grown = s.news(false); return nil }); err != nil {
 			r.survive(err)
 		}
 		if grown {
