@@ -36,6 +36,13 @@ func (e *entry) forget() {
 	}
 }
 
+// letGo does not keep a large buffer while the reader waits. Bytes that were given out stay as they are.
+func (e *entry) letGo() {
+	if cap(e.buf) > keepBytes {
+		e.buf = nil
+	}
+}
+
 // Header implements journal.Entry.
 func (e *entry) Header() journal.Header { return e.r.current }
 

@@ -4,7 +4,9 @@
 package native_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -120,4 +122,40 @@ func TestMasks(t *testing.T) {
 			t.Errorf("A = %s, %v", f.Value, err)
 		}
 	}
+}
+
+// TestLargeEntryIsLetGo: a follower that waits does not hold on to the values of a large entry.
+func TestLargeEntryIsLetGo(t *testing.T) { //nolint:paralleltest // it measures memory
+	const size = 32 << 20
+	path := filepath.Join(t.TempDir(), "system.journal")
+	list := []journaltest.Entry{{
+		Realtime: 1_700_000_000_000_000, Monotonic: 1, BootID: journal.ID128{1},
+		Fields: []journal.Field{journaltest.F("MESSAGE", strings.Repeat("x", size))},
+	}}
+	if err := journaltest.WriteFile(path, journaltest.FileOptions{Compression: compress.ZSTD}, list); err != nil {
+		t.Fatal(err)
+	}
+	list = nil
+	r := openAt(t, journal.Source{Directory: filepath.Dir(path)}, journal.Head())
+	before := heap()
+	e, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.AppendFields(nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
+		t.Fatalf("Next = %v, want %v", err, io.EOF)
+	}
+	// The first call begins to watch.
+	for range 2 {
+		if _, err := r.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := int64(heap()) - int64(before); grown > size/4 {
+		t.Errorf("%d MiB more in memory while waiting", grown>>20)
+	}
+	runtime.KeepAlive(r)
 }

@@ -49,6 +49,7 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 		return journal.ChangeAppended, nil
 	}
 	r.release()
+	r.entry.letGo()
 	begin := time.Now()
 	for {
 		if r.grew() {
