@@ -353,12 +353,29 @@ func TestNewFileBehind(t *testing.T) {
 	if _, err := r.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	filtered := openAt(t, journal.Source{Directory: dir}, journal.Head())
+	if err := filtered.SetMatch(journal.Match{{{}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := filtered.Seek(journal.Head()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, filtered, 1, 10)
+	if _, err := filtered.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	o.FirstSeqnum = 11
 	create(t, filepath.Join(dir, "user-1000.journal"), o).add(t, list[10:11])
 	list[11].Seqnum = 12
 	system.add(t, list[11:])
+	// Without a match the missing number tells that there is another file.
+	wantSeqnum(t, "Next", r.Next, 11)
 	wantSeqnum(t, "Next", r.Next, 12)
-	expect(t, r, 11, 11)
+	if change, err := r.Wait(t.Context()); err != nil || change != journal.ChangeFiles {
+		t.Errorf("Wait = %v, %v, want ChangeFiles", change, err)
+	}
+	wantSeqnum(t, "Next of a match", filtered.Next, 12)
+	expect(t, filtered, 11, 11)
 }
 
 // TestFollowMatches: of three files that are written to at the same time, a follower with a match gets every entry that it should, and

@@ -27,6 +27,8 @@ type group struct {
 	// heap has the sources with a head, the nearest first. stale: the head of the first was passed.
 	heap  []*source
 	stale bool
+	// last is the number of the entry given last; 0 if none was.
+	last uint64
 }
 
 // turn prepares the merge for a direction.
@@ -231,10 +233,14 @@ func (r *reader) step(down bool) error {
 			r.ended = down
 			return io.EOF
 		}
+		if down && r.missing(s) && r.look() {
+			r.told = false
+			continue
+		}
 		r.ended = false
 		head, offset := s.head, s.headOffset
 		s.pass(down)
-		s.group.stale = true
+		s.group.stale, s.group.last = true, head.Seqnum
 		if r.has && compare(&head, &r.current) == 0 {
 			continue // another file's copy
 		}

@@ -62,16 +62,19 @@ type reader struct {
 	cached             int
 	nextRun, nextValue uint64
 
-	watch    *fileset.Watcher
-	tails    fileset.Tails
-	listed   time.Time
+	watch  *fileset.Watcher
+	tails  fileset.Tails
+	listed time.Time
+	// searched is when missing was true last. told: Wait told of all changes of files.
+	searched time.Time
+	told     bool
 	lastMove time.Time
 }
 
 var errClosed = fmt.Errorf("journal reader: %w", fs.ErrClosed)
 
 func newReader(set *fileset.Set, e *Engine) *reader {
-	r := &reader{engine: e, set: set, names: newNames()}
+	r := &reader{engine: e, set: set, names: newNames(), told: true}
 	r.entry.r = r
 	r.sync()
 	return r

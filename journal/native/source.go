@@ -256,14 +256,15 @@ func (s *source) find(down bool) error {
 	case at.SeqnumID == s.header.SeqnumID && at.Seqnum != 0:
 		s.place, err = s.file.FindSeqnum(at.Seqnum + past)
 	default:
-		s.place, err = s.findTime(past)
+		s.place, err = s.findTime(past, down)
 	}
 	s.found = err == nil && (!s.growable() || s.target.kind == targetHead || s.place <= s.file.Limit() && s.place != 0)
 	return err
 }
 
-// findTime finds an entry of another sequence by its times.
-func (s *source) findTime(past uint64) (uint64, error) {
+// findTime finds an entry of another sequence by its times. Where the target does not tell any, all of the file counts, as with
+// libsystemd.
+func (s *source) findTime(past uint64, down bool) (uint64, error) {
 	at := &s.target.at
 	if at.XorHash != 0 && at.Realtime != 0 && !at.BootID.IsZero() {
 		return s.findTied(past != 0)
@@ -274,10 +275,13 @@ func (s *source) findTime(past uint64) (uint64, error) {
 			return place, err
 		}
 	}
-	if at.Realtime == 0 {
+	switch {
+	case at.Realtime != 0:
+		return s.file.FindRealtime(at.Realtime + journal.Usec(past))
+	case down:
 		return 0, nil
 	}
-	return s.file.FindRealtime(at.Realtime + journal.Usec(past))
+	return journalfile.End, nil
 }
 
 // findTied finds the place before the target, or after it, among entries of the same time, which the rest of the header orders.

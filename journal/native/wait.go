@@ -50,6 +50,10 @@ func (r *reader) Wait(ctx context.Context) (journal.Change, error) {
 	}
 	r.release()
 	r.entry.letGo()
+	if !r.told {
+		r.told = true
+		return journal.ChangeFiles, nil
+	}
 	begin := time.Now()
 	for {
 		if r.grew() {
@@ -86,6 +90,21 @@ func (r *reader) look() bool {
 		return false
 	}
 	r.tails.Close()
+	return true
+}
+
+// searchPause is how long a follower that met numbers which are missing does not look for files again.
+const searchPause = 20 * time.Millisecond
+
+// missing reports whether numbers are missing before the entry that is next. A follower then looks for files before it gives the
+// entry: the first entry of a user makes a file, which may have them. With a match numbers are missing all the time.
+func (r *reader) missing(s *source) bool {
+	last := s.group.last
+	if r.watch == nil || len(r.match) > 0 || last == 0 || s.head.Seqnum <= last+1 || time.Since(r.searched) < searchPause {
+		return false
+	}
+	r.searched = time.Now()
+	r.set.Expire()
 	return true
 }
 
