@@ -63,6 +63,9 @@ func (d *Decoder) Close() {
 	}
 }
 
+// maxHeld is the size up to which a Decoder may keep what it decoded in memory until the next value.
+const maxHeld = 256 << 10
+
 // Append appends the decoded payload to dst. It fails with ErrTooLarge when that has more than limit bytes, and with
 // ErrCorrupt; it then returns dst as it was. The result does not refer to src.
 func (d *Decoder) Append(dst []byte, k Kind, src []byte, limit int) ([]byte, error) {
@@ -81,6 +84,10 @@ func (d *Decoder) Append(dst []byte, k Kind, src []byte, limit int) ([]byte, err
 		out, err = appendLZ4(dst, src, limit)
 	case ZSTD:
 		out, err = d.appendZSTD(dst, src, limit)
+		if err != nil || cap(out) > maxHeld {
+			// The library's decoder holds on to what it decoded last.
+			d.Close()
+		}
 	default:
 		err = fmt.Errorf("%w: unknown %v", ErrCorrupt, k)
 	}
