@@ -1,6 +1,8 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build linux
+
 package native_test
 
 import (

@@ -22,6 +22,9 @@
 // is earlier in the same boot by monotonic time, else by realtime, else by xor hash. An entry that several
 // files have is given once. A clock that is set changes nothing within a sequence.
 //
+// A follower gives what was written to the files that it knows in that order. Entries of a file that is made meanwhile may come
+// after later ones when there is a match; they are not lost. Without one, a missing number makes the reader look for the file first.
+//
 // Files are opened when the read comes to them, and a limited number of them is kept open.
 //
 // # Security

@@ -37,7 +37,6 @@ func TestLargeValuesAreForgotten(t *testing.T) { //nolint:paralleltest // it mea
 	if err := journaltest.WriteFile(path, journaltest.FileOptions{Compression: compress.ZSTD}, list); err != nil {
 		t.Fatal(err)
 	}
-	list = nil
 	r := openAt(t, journal.Source{Files: []string{path}}, journal.Head())
 	before, runs := heap(), 0
 	for range 4 * different {
@@ -135,7 +134,6 @@ func TestLargeEntryIsLetGo(t *testing.T) { //nolint:paralleltest // it measures 
 	if err := journaltest.WriteFile(path, journaltest.FileOptions{Compression: compress.ZSTD}, list); err != nil {
 		t.Fatal(err)
 	}
-	list = nil
 	r := openAt(t, journal.Source{Directory: filepath.Dir(path)}, journal.Head())
 	before := heap()
 	e, err := r.Next()
