@@ -84,10 +84,6 @@ func (d *Decoder) Append(dst []byte, k Kind, src []byte, limit int) ([]byte, err
 		out, err = appendLZ4(dst, src, limit)
 	case ZSTD:
 		out, err = d.appendZSTD(dst, src, limit)
-		if err != nil || cap(out) > maxHeld {
-			// The library's decoder holds on to what it decoded last.
-			d.Close()
-		}
 	default:
 		err = fmt.Errorf("%w: unknown %v", ErrCorrupt, k)
 	}

@@ -82,14 +82,23 @@ func (d *Decoder) appendZSTD(dst, src []byte, limit int) ([]byte, error) {
 	if h.FrameContentSize > uint64(limit) {
 		return nil, tooLarge(h.FrameContentSize, limit)
 	}
+	held := 0
+	defer func() {
+		if held > maxHeld {
+			// The library's decoder holds on to what it decoded last.
+			d.Close()
+		}
+	}()
 	if h.HasFCS {
-		out, err := decodeZSTD(z, dst, frame, int(h.FrameContentSize)+zstdSlack)
+		held = int(h.FrameContentSize)
+		out, err := decodeZSTD(z, dst, frame, held+zstdSlack)
 		if errors.Is(err, ErrTooLarge) {
 			return nil, corrupt(ZSTD, "more than %d bytes", h.FrameContentSize)
 		}
 		return out, err
 	}
 	for room := min(zstdFirst, limit); ; room = min(4*room, limit) {
+		held = room
 		out, err := decodeZSTD(z, dst, frame, room+zstdSlack)
 		switch {
 		case err == nil && len(out)-len(dst) <= limit:
