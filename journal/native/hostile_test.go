@@ -39,20 +39,28 @@ func allocated() uint64 {
 	return sample[0].Value.Uint64()
 }
 
+// maxTries is how often a file may cost too much: other tests run at the same time, and what they allocate counts.
+const maxTries = 8
+
 // exercise does everything with one file, and checks what it costs and, if the file is good, what it gives.
 func exercise(t testing.TB, path string) error {
 	t.Helper()
-	begin, before := time.Now(), allocated()
-	x, err := journaltest.Exercise(t.Context(), native.New(), journal.Source{Files: []string{path}})
-	if err != nil {
-		return err
-	}
-	good := journalfile.Verify(t.Context(), path) == nil
-	if took := time.Since(begin); took > maxTime {
-		return fmt.Errorf("took %v", took)
-	}
-	if n := allocated() - before; n > maxBytes {
-		return fmt.Errorf("allocated %d bytes", n)
+	var x journaltest.Exercised
+	var good bool
+	for try := 1; ; try++ {
+		begin, before := time.Now(), allocated()
+		var err error
+		if x, err = journaltest.Exercise(t.Context(), native.New(), journal.Source{Files: []string{path}}); err != nil {
+			return err
+		}
+		good = journalfile.Verify(t.Context(), path) == nil
+		took, n := time.Since(begin), allocated()-before
+		if took <= maxTime && n <= maxBytes {
+			break
+		}
+		if try == maxTries {
+			return fmt.Errorf("took %v and allocated %d bytes, in each of %d tries", took, n, try)
+		}
 	}
 	if !good {
 		return nil
