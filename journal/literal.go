@@ -5,6 +5,7 @@ package journal
 
 import (
 	"bytes"
+	"encoding/binary"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -89,6 +90,13 @@ func (n *needle) in(text []byte) bool {
 
 // hasWide reports whether the text has bytes that are not ASCII.
 func hasWide(text []byte) bool {
+	const high = 0x8080808080808080
+	for len(text) >= 8 {
+		if binary.LittleEndian.Uint64(text)&high != 0 {
+			return true
+		}
+		text = text[8:]
+	}
 	for _, c := range text {
 		if c >= utf8.RuneSelf {
 			return true

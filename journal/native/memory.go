@@ -22,6 +22,8 @@ const (
 	maxRemembered = 64 << 10
 	// maxRuns bounds the runs of a file, those included that were seen once.
 	maxRuns = 1 << 15
+	// recentRuns is how many runs are found without a map: about as many as processes log in turn.
+	recentRuns = 32
 	// minRun is the number of items from which a run is worth its while.
 	minRun = 3
 	// maxName is the length of the longest name of a field.
@@ -37,7 +39,8 @@ type memory struct {
 	values map[uint64]*value // by offset
 	// runs are found by a hash of their items; nil for one that was seen once and may never be again.
 	runs map[uint64]*run
-	last *run
+	// recent are runs that were met lately, by the same hash.
+	recent [recentRuns]*run
 	// bytes is the size of it all.
 	bytes int
 	// damages is how much damage of the file was told.
@@ -236,14 +239,15 @@ func (r *reader) runOf(s *source, e *journalfile.Entry, n int) (*run, error) {
 	}
 	raw := e.Raw(n)
 	m := &s.memory
-	if m.last != nil && bytes.Equal(m.last.raw, raw) {
-		return m.last, nil
-	}
 	hash := maphash.Bytes(r.names.seed, raw)
+	recent := &m.recent[hash%recentRuns]
+	if *recent != nil && bytes.Equal((*recent).raw, raw) {
+		return *recent, nil
+	}
 	known, met := m.runs[hash]
 	switch {
 	case known != nil && bytes.Equal(known.raw, raw):
-		m.last = known
+		*recent = known
 		return known, nil
 	case known != nil:
 		return nil, nil
@@ -268,7 +272,7 @@ func (r *reader) runOf(s *source, e *journalfile.Entry, n int) (*run, error) {
 	if s.memory.runs == nil {
 		s.memory.runs = make(map[uint64]*run)
 	}
-	s.memory.runs[hash], s.memory.last = made, made
+	s.memory.runs[hash], s.memory.recent[hash%recentRuns] = made, made
 	r.remember(s, len(raw)+n*64)
 	return made, nil
 }
