@@ -3,7 +3,10 @@
 
 package journal
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Match is a condition on fields that an engine evaluates by its indexes. It has the
 // shape of sd_journal_add_match(3): every group must hold; a group holds when one
@@ -22,6 +25,25 @@ type Conjunction []Term
 type Term struct {
 	Field string
 	Value string
+}
+
+// Validate returns a *QueryError if a term names a field that cannot be one.
+func (m Match) Validate() error {
+	for _, group := range m {
+		for _, conjunction := range group {
+			for _, term := range conjunction {
+				if !ValidFieldName(term.Field) {
+					return &QueryError{Field: "match", Value: term.String(), Reason: "field names are upper-case letters, digits and underscores"}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Never reports whether no entry can satisfy the match, because a group has no conjunction.
+func (m Match) Never() bool {
+	return slices.ContainsFunc(m, func(g Group) bool { return len(g) == 0 })
 }
 
 // String returns FIELD=value, the form of sd_journal_add_match(3).

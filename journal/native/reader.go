@@ -227,18 +227,10 @@ func (r *reader) SetMatch(m journal.Match) error {
 	if r.closed {
 		return errClosed
 	}
-	never := false
-	for _, group := range m {
-		never = never || len(group) == 0
-		for _, conjunction := range group {
-			for _, term := range conjunction {
-				if !journal.ValidFieldName(term.Field) {
-					return &journal.QueryError{Field: "match", Value: term.String(), Reason: "field names are upper-case letters, digits and underscores"}
-				}
-			}
-		}
+	if err := m.Validate(); err != nil {
+		return err
 	}
-	r.match, r.never = m, never
+	r.match, r.never = m, m.Never()
 	for _, s := range r.open {
 		s.matcher = s.file.Matcher(m)
 	}

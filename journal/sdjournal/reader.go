@@ -111,24 +111,14 @@ func (r *reader) SetMatch(m journal.Match) error {
 	if r.h == nil {
 		return errClosed
 	}
-	never := false
-	for _, group := range m {
-		if len(group) == 0 {
-			never = true
-		}
-		for _, conjunction := range group {
-			for _, term := range conjunction {
-				if !journal.ValidFieldName(term.Field) {
-					return &journal.QueryError{Field: "match", Value: term.String(), Reason: "field names are upper-case letters, digits and underscores"}
-				}
-			}
-		}
+	if err := m.Validate(); err != nil {
+		return err
 	}
-	r.never = never
+	r.never = m.Never()
 	r.match = m
 	r.place, r.synced = place{kind: placeHead}, false
 	r.entry.forget()
-	if never {
+	if r.never {
 		m = nil
 	}
 	return r.h.setMatch(m)
