@@ -48,3 +48,22 @@ func PatternIgnoresCase(pattern string) bool {
 	}
 	return true
 }
+
+// Pattern is a compiled RE2 pattern that is looked for in texts: many times faster than its regular expression alone, if there
+// are words that every match contains. It is safe for concurrent use.
+type Pattern struct{ compiled *pattern }
+
+// NewPattern compiles a pattern as Filter.Grep is. field is what errors call it. The error is a *QueryError.
+func NewPattern(field, text string, ignoreCase bool) (*Pattern, error) {
+	p, err := compilePattern(field, text, ignoreCase)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, &QueryError{Field: field, Reason: "the pattern is empty"}
+	}
+	return &Pattern{compiled: p}, nil
+}
+
+// Match reports whether the text matches.
+func (p *Pattern) Match(text []byte) bool { return p.compiled.matchBytes(text) }
