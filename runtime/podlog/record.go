@@ -7,6 +7,8 @@ import "time"
 
 // Source names the container that wrote a log.
 type Source struct {
+	// Node is the name of the node; empty where the files of a node are read without noded.
+	Node string
 	// Namespace, Pod and UID are those of its pod; empty for a container that is in no pod.
 	Namespace, Pod, UID string
 	// Container is its name.
