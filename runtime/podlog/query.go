@@ -77,8 +77,10 @@ type Sink interface {
 	Record(r *Record) error
 	// Gap receives word of records that could not be delivered.
 	Gap(g journal.Gap) error
-	// Progress receives the position reached.
+	// Progress receives the position reached, now and then.
 	Progress(p Progress) error
+	// Flush is called before the read waits for more: what was received should get to its reader now.
+	Flush() error
 }
 
 // Progress says how far a read has come.
