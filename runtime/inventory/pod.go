@@ -32,6 +32,9 @@ type Pod struct {
 	SandboxAttempt uint32
 	CgroupParent   string
 	RuntimeHandler string
+	// DefaultContainer is the container that is meant where none is named, as the annotation
+	// kubectl.kubernetes.io/default-container says; empty for none.
+	DefaultContainer string
 	// Containers are the newest of each name: init containers first, then in the order of their creation.
 	Containers []Container
 	// LogsOnly: no runtime knows it, or the one that did does not answer.

@@ -807,17 +807,17 @@ func (x *LogSource) GetContainerId() string {
 
 // LogCompactBatch is some whole records, in order, as LogBatch, but column by column. A receiver keeps two tables
 // for the length of the stream (sources, files), which the batches fill and the records refer to; places in a table
-// count from 0 in the order in which they were appended. Columns have one element per record, unless said otherwise.
-// Differences are modulo 2^64, to the record before in the same batch, and of the first record to 0. What a batch does
-// not add up to, or refers to that is not there, is an error of the sender. A cursor is made of the other members of
-// its record, as docs/api.md tells.
+// count from 0 in the order in which they were appended. The tables of a new stream are empty. Read a batch from top to
+// bottom: reset, the additions to the tables, then the records. Columns have one element per record, unless said
+// otherwise. Differences are modulo 2^64. What a batch does not add up to, or refers to that is not there, is an error
+// of the sender. A cursor is made of the other members of its record, as docs/api.md tells.
 type LogCompactBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty both tables before this batch.
 	Reset_ bool `protobuf:"varint,1,opt,name=reset,proto3" json:"reset,omitempty"`
 	// Name of the node of all records.
 	Node string `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
-	// New sources. At most 16,384 in the table.
+	// New sources, with at most 1,024 bytes of text each. At most 16,384 in the table.
 	Sources []*LogSource `protobuf:"bytes,3,rep,name=sources,proto3" json:"sources,omitempty"`
 	// New files. At most 65,536 in the table.
 	Files []*LogFile `protobuf:"bytes,4,rep,name=files,proto3" json:"files,omitempty"`
@@ -827,17 +827,18 @@ type LogCompactBatch struct {
 	Text []byte `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
 	// The place of the file of each record. A single element holds for all records.
 	RecordFiles []uint32 `protobuf:"varint,7,rep,packed,name=record_files,json=recordFiles,proto3" json:"record_files,omitempty"`
-	// Differences of time_unix_nano.
+	// Differences of time_unix_nano to the record before in the same batch, and of the first record to 0.
 	Times []int64 `protobuf:"zigzag64,8,rep,packed,name=times,proto3" json:"times,omitempty"`
 	// zone_minutes of each record. A single element holds for all records.
 	Zones []int32 `protobuf:"zigzag32,9,rep,packed,name=zones,proto3" json:"zones,omitempty"`
 	// Bits of each record: 1 stdout, 2 stderr, 4 partial, 8 unparsed. A single element holds for all records.
 	Flags []byte `protobuf:"bytes,10,opt,name=flags,proto3" json:"flags,omitempty"`
-	// Differences of the offset in the file right after the record, decompressed if the file is.
+	// Differences of the offset in the file right after the record, decompressed if the file is, to that of the record
+	// before of the same file in this stream, and of the first record of a file since it is in the table to 0.
 	Offsets []int64 `protobuf:"zigzag64,11,rep,packed,name=offsets,proto3" json:"offsets,omitempty"`
 	// Which records leave an unfinished line of another stream behind, from 0 on, ascending.
 	PendingRecords []uint32 `protobuf:"varint,12,rep,packed,name=pending_records,json=pendingRecords,proto3" json:"pending_records,omitempty"`
-	// How many bytes before its offset that line begins.
+	// How many bytes before the record's offset that line begins: at least 1.
 	PendingBytes  []uint64 `protobuf:"varint,13,rep,packed,name=pending_bytes,json=pendingBytes,proto3" json:"pending_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -399,11 +399,11 @@ func (x *GetHealthResponse) GetOpenStreams() uint32 {
 // SourceHealth is the state of one source that noded reads.
 type SourceHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the source: journal.
+	// Name of the source: journal, logs, and runtime/NAME for each container runtime.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// State of the source.
 	State SourceState `protobuf:"varint,2,opt,name=state,proto3,enum=noded.v1.SourceState" json:"state,omitempty"`
-	// A sentence for people; empty when the state is OK.
+	// A sentence for people. When the state is OK it is empty, or says that a machine of this kind does not have the source.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Time of the newest record. Unset when the source has none.
 	NewestRecordTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=newest_record_time,json=newestRecordTime,proto3" json:"newest_record_time,omitempty"`
@@ -412,9 +412,9 @@ type SourceHealth struct {
 	// How long ago the newest record was written. It says that the node is silent, or that what
 	// writes the source has stopped.
 	Lag *durationpb.Duration `protobuf:"bytes,6,opt,name=lag,proto3" json:"lag,omitempty"`
-	// Where the source is: a directory.
+	// Where the source is: a directory or a socket.
 	Location string `protobuf:"bytes,7,opt,name=location,proto3" json:"location,omitempty"`
-	// Engine that reads the source: libsystemd, native.
+	// Engine that reads the source: libsystemd, native; of a runtime its version.
 	Engine string `protobuf:"bytes,8,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Files that the source has.
 	Files uint32 `protobuf:"varint,9,opt,name=files,proto3" json:"files,omitempty"`

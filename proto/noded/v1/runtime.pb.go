@@ -841,8 +841,10 @@ type Pod struct {
 	LogsOnly bool `protobuf:"varint,16,opt,name=logs_only,json=logsOnly,proto3" json:"logs_only,omitempty"`
 	// Name of the runtime handler. Empty: the default one.
 	RuntimeHandler string `protobuf:"bytes,17,opt,name=runtime_handler,json=runtimeHandler,proto3" json:"runtime_handler,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Name of the container that is meant where none is named, as an annotation of the pod says. Empty: none.
+	DefaultContainer string `protobuf:"bytes,18,opt,name=default_container,json=defaultContainer,proto3" json:"default_container,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Pod) Reset() {
@@ -990,6 +992,13 @@ func (x *Pod) GetLogsOnly() bool {
 func (x *Pod) GetRuntimeHandler() string {
 	if x != nil {
 		return x.RuntimeHandler
+	}
+	return ""
+}
+
+func (x *Pod) GetDefaultContainer() string {
+	if x != nil {
+		return x.DefaultContainer
 	}
 	return ""
 }
@@ -1512,7 +1521,7 @@ const file_noded_v1_runtime_proto_rawDesc = "" +
 	"TYPE_ADDED\x10\x01\x12\x11\n" +
 	"\rTYPE_MODIFIED\x10\x02\x12\x10\n" +
 	"\fTYPE_DELETED\x10\x03\x12\x0f\n" +
-	"\vTYPE_SYNCED\x10\x04\"\xa0\x05\n" +
+	"\vTYPE_SYNCED\x10\x04\"\xcd\x05\n" +
 	"\x03Pod\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -1535,7 +1544,8 @@ const file_noded_v1_runtime_proto_rawDesc = "" +
 	"containers\x18\x0f \x03(\v2\x13.noded.v1.ContainerR\n" +
 	"containers\x12\x1b\n" +
 	"\tlogs_only\x18\x10 \x01(\bR\blogsOnly\x12'\n" +
-	"\x0fruntime_handler\x18\x11 \x01(\tR\x0eruntimeHandler\x1a9\n" +
+	"\x0fruntime_handler\x18\x11 \x01(\tR\x0eruntimeHandler\x12+\n" +
+	"\x11default_container\x18\x12 \x01(\tR\x10defaultContainer\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd3\x06\n" +
