@@ -23,8 +23,8 @@ const (
 
 // Codec encodes messages as gRPC's own codec for protocol buffers does, for servers and clients of noded.v1. It differs
 // in two ways, which are for streams of many batches: its buffers are not cleared, where gRPC clears a MiB for each; and a
-// JournalServiceReadResponse that is received into again keeps the room of its compact batch. It is safe for
-// concurrent use; use one for all calls.
+// JournalServiceReadResponse that is received into again keeps the room of its compact batch, as does a LogMessage, which
+// also takes the place of a LogServiceReadResponse. It is safe for concurrent use; use one for all calls.
 type Codec struct {
 	buffers bufferPool
 }
@@ -62,6 +62,9 @@ func (c *Codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal implements encoding.CodecV2.
 func (c *Codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if m, ok := v.(*LogMessage); ok {
+		return m.decode(data.MaterializeToBuffer(&c.buffers))
+	}
 	m, ok := v.(proto.Message)
 	if !ok {
 		return fmt.Errorf("decode message: %T is none", v)

@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/podlog"
 )
 
 // domain is the ErrorInfo.domain of the reasons below.
@@ -31,6 +34,12 @@ type kind struct {
 func kinds() []kind {
 	const look = "nodectl status shows what noded can read; journal.directory of noded.yaml(5) says where it looks"
 	return []kind{
+		{podlog.ErrBadCursor, "BAD_LOG_CURSOR", codes.InvalidArgument, ""},
+		{podlog.ErrNoPrevious, "NO_PREVIOUS", codes.NotFound, ""},
+		{inventory.ErrNotFound, "NOT_FOUND", codes.NotFound, ""},
+		{inventory.ErrAmbiguous, "AMBIGUOUS", codes.InvalidArgument, ""},
+		{inventory.ErrChooseContainer, "CHOOSE_CONTAINER", codes.InvalidArgument, ""},
+		{inventory.ErrBadSelector, "BAD_SELECTOR", codes.InvalidArgument, ""},
 		{journal.ErrBadCursor, "BAD_CURSOR", codes.InvalidArgument, ""},
 		{journal.ErrInvalidQuery, "INVALID_QUERY", codes.InvalidArgument, ""},
 		{journal.ErrNoBoot, "NO_BOOT", codes.NotFound, ""},
@@ -41,8 +50,8 @@ func kinds() []kind {
 	}
 }
 
-// Status converts an error of package journal to a gRPC status error that Error turns back. Errors that
-// already are a status, and nil, are returned as they are.
+// Status converts an error of a domain package to a gRPC status error that Error turns back. The hint of one that has a
+// method Hint goes with it. Errors that already are a status, and nil, are returned as they are.
 func Status(err error) error {
 	if err == nil {
 		return nil
@@ -60,7 +69,15 @@ func Status(err error) error {
 		if !errors.Is(err, k.sentinel) {
 			continue
 		}
-		return Refusal(k.code, k.reason, err.Error(), k.hint)
+		hint := k.hint
+		var advised interface {
+			error
+			Hint() string
+		}
+		if errors.As(err, &advised) {
+			hint = cmp.Or(advised.Hint(), hint)
+		}
+		return Refusal(k.code, k.reason, err.Error(), hint)
 	}
 	return status.Error(codes.Internal, Text(err.Error()))
 }
@@ -143,6 +160,9 @@ func (e *remoteError) Is(target error) bool {
 	if e.sentinel == nil {
 		return false
 	}
+	if errors.Is(e.sentinel, target) {
+		return true
+	}
 	// A bad cursor is an invalid query too.
-	return errors.Is(e.sentinel, target) || e.sentinel == journal.ErrBadCursor && target == journal.ErrInvalidQuery
+	return target == journal.ErrInvalidQuery && (e.sentinel == journal.ErrBadCursor || e.sentinel == podlog.ErrBadCursor)
 }

@@ -815,7 +815,7 @@ type LogCompactBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty both tables before this batch.
 	Reset_ bool `protobuf:"varint,1,opt,name=reset,proto3" json:"reset,omitempty"`
-	// Name of the node of all records.
+	// Name of the node of all records. It is the same in all batches of a stream.
 	Node string `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	// New sources, with at most 1,024 bytes of text each. At most 16,384 in the table.
 	Sources []*LogSource `protobuf:"bytes,3,rep,name=sources,proto3" json:"sources,omitempty"`
