@@ -34,7 +34,7 @@ TESTFLAGS ?=
 
 GO_LINT := go tool -modfile=tools/lint/go.mod golangci-lint
 GO_BUF := go tool -modfile=tools/buf/go.mod buf
-SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
+SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/containerd/run.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
 SHELL_SNIPPETS := $(wildcard packaging/deb/p* packaging/rpm/p*)
 
 .PHONY: help
@@ -79,16 +79,21 @@ deps: ## Install what Debian 12 with Go and make lacks (needs root if something 
 .PHONY: test
 test: deps unit e2e ## Run all tests, those in a booted node too
 
+.PHONY: containerd
+containerd: ## Build the current containerd, which tests run next to the distribution's, in dist/containerd
+	CGO_ENABLED=0 go build -modfile=tools/containerd/go.mod -trimpath -buildvcs=false -ldflags '-s -w' \
+		-tags 'no_btrfs no_devmapper no_zfs' -o dist/containerd/ tool
+
 .PHONY: unit
-unit: deps ## Run the tests that need no booted node (PACKAGES=, TESTFLAGS=)
+unit: deps containerd ## Run the tests that need no booted node (PACKAGES=, TESTFLAGS=)
 	go test -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: race
-race: deps ## Run the tests that need no booted node under the race detector
+race: deps containerd ## Run the tests that need no booted node under the race detector
 	go test -count=1 -race -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: e2e
-e2e: deps dist/e2e ## Run the tests of the packages, in a booted node
+e2e: deps containerd dist/e2e ## Run the tests of the packages, in a booted node
 	NODED_DIST=$(CURDIR)/dist go test -tags e2e -count=1 -timeout 15m -v $(TESTFLAGS) ./test/e2e/
 
 # The package under test twice, for reproducibility, and once as a newer version, for upgrades.

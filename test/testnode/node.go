@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/noded/noded/test/cgroup"
 )
 
 //go:embed boot.sh
@@ -67,7 +69,8 @@ func Boot(ctx context.Context) (*Node, error) {
 	if n.workdir, err = os.MkdirTemp("", n.name+"-"); err != nil {
 		return nil, fmt.Errorf("make work directory: %w", err)
 	}
-	if n.cgroups, err = makeCgroups(n.name); err != nil {
+	// The cgroups of the node's systemd must not mix with others.
+	if n.cgroups, err = cgroup.Make(n.name); err != nil {
 		return nil, errors.Join(err, n.release())
 	}
 	if err := n.startSupervisor(hex.EncodeToString(id[:])); err != nil {
@@ -290,7 +293,7 @@ func (n *Node) Kill() error {
 // release removes the directories that the node used. Its mounts went with its namespace.
 func (n *Node) release() error {
 	n.cleanUp.Do(func() {
-		err := removeCgroups(n.cgroups)
+		err := cgroup.Remove(n.cgroups)
 		if n.workdir != "" {
 			err = errors.Join(err, os.RemoveAll(n.workdir))
 		}

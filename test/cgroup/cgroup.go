@@ -3,7 +3,7 @@
 
 //go:build linux
 
-package testnode
+package cgroup
 
 import (
 	"errors"
@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// makeCgroups makes a cgroup of that name in every hierarchy of this machine, so that
-// the cgroups of the node's systemd do not mix with others, and returns their directories.
-func makeCgroups(name string) ([]string, error) {
-	hierarchies, err := cgroupMounts()
+// Make makes a cgroup of that name in every hierarchy of this machine and returns their directories: also
+// after an error, those that it made.
+func Make(name string) ([]string, error) {
+	mounts, err := hierarchies()
 	if err != nil {
 		return nil, err
 	}
 	var made []string
-	for _, hierarchy := range hierarchies {
+	for _, hierarchy := range mounts {
 		dir := filepath.Join(hierarchy, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return made, fmt.Errorf("make cgroup: %w", err)
@@ -45,9 +45,9 @@ func makeCgroups(name string) ([]string, error) {
 	return made, nil
 }
 
-// cgroupMounts returns the mount points of all cgroup hierarchies. Controllers that are
+// hierarchies returns the mount points of all cgroup hierarchies. Controllers that are
 // mounted together appear once.
-func cgroupMounts() ([]string, error) {
+func hierarchies() ([]string, error) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return nil, fmt.Errorf("list cgroup hierarchies: %w", err)
@@ -67,14 +67,14 @@ func cgroupMounts() ([]string, error) {
 	return points, nil
 }
 
-// removeCgroups removes cgroups and those below them. The kernel may need a
+// Remove removes cgroups that hold no process any more, and those below them. The kernel may need a
 // moment until a cgroup whose processes have died is empty.
-func removeCgroups(dirs []string) error {
+func Remove(dirs []string) error {
 	var problems []error
 	for _, dir := range dirs {
 		var err error
 		for range 100 {
-			if err = removeCgroup(dir); !errors.Is(err, syscall.EBUSY) {
+			if err = remove(dir); !errors.Is(err, syscall.EBUSY) {
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -86,7 +86,7 @@ func removeCgroups(dirs []string) error {
 	return errors.Join(problems...)
 }
 
-func removeCgroup(dir string) error {
+func remove(dir string) error {
 	var all []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {

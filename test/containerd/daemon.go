@@ -1,0 +1,123 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package containerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// daemon is one run of containerd.
+type daemon struct {
+	// pid is containerd as this machine knows it; exited is closed when it has ended.
+	pid    int
+	exited chan struct{}
+}
+
+// Up starts containerd and returns when it answers. Containers that it left behind when it went down are still there.
+func (r *Runtime) Up(ctx context.Context) error {
+	if r.daemon != nil {
+		return errors.New("containerd runs already")
+	}
+	log, err := os.OpenFile(r.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	const script = `programs=$1 config=$2; shift 2
+for cgroup in "$@"; do echo 0 >"$cgroup/cgroup.procs"; done
+PATH=$programs:/usr/sbin:/usr/bin:/sbin:/bin exec "$programs/containerd" --config "$config"`
+	args := []string{
+		"-t", strconv.Itoa(r.pid), "-m", "-n", "-p", "--wd=/", "--",
+		"/bin/sh", "-c", script, "sh", r.programs, filepath.Join(r.workdir, "config.toml"),
+	}
+	cmd := exec.Command("nsenter", append(args, r.cgroups...)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start containerd: %w", err)
+	}
+	d := &daemon{exited: make(chan struct{})}
+	go func() {
+		_ = cmd.Wait() // nsenter ends as containerd does; its log tells
+		close(d.exited)
+	}()
+	r.daemon = d
+	if err := r.waitAnswers(ctx, cmd.Process.Pid); err != nil {
+		return fmt.Errorf("start containerd: %w\n%s", err, r.Log())
+	}
+	return nil
+}
+
+// waitAnswers waits until containerd, the child of nsenter, is ready for pods.
+func (r *Runtime) waitAnswers(ctx context.Context, nsenter int) error {
+	for {
+		if found := children(nsenter); len(found) == 1 {
+			r.daemon.pid = found[0]
+		}
+		answer, err := r.runtimeAPI.Status(ctx, &cri.StatusRequest{})
+		ready := err == nil && r.daemon.pid != 0
+		for _, condition := range answer.GetStatus().GetConditions() {
+			// Others are complaints.
+			if kind := condition.GetType(); kind == cri.RuntimeReady || kind == cri.NetworkReady {
+				ready = ready && condition.GetStatus()
+			}
+		}
+		if ready {
+			return nil
+		}
+		select {
+		case <-r.daemon.exited:
+			return errors.New("it ended")
+		default:
+		}
+		if wait(ctx, pollInterval) != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// Down ends containerd in an orderly way, as an update of its package does. Containers go on.
+func (r *Runtime) Down(ctx context.Context) error { return r.end(ctx, unix.SIGTERM) }
+
+// Kill ends containerd at once. Containers go on.
+func (r *Runtime) Kill(ctx context.Context) error { return r.end(ctx, unix.SIGKILL) }
+
+// Freeze stops containerd in its tracks: its socket accepts connections and nothing answers. Thaw lets it go on.
+func (r *Runtime) Freeze() error { return r.signal(unix.SIGSTOP) }
+
+// Thaw ends Freeze.
+func (r *Runtime) Thaw() error { return r.signal(unix.SIGCONT) }
+
+func (r *Runtime) signal(s unix.Signal) error {
+	if r.daemon == nil {
+		return errors.New("containerd is down")
+	}
+	return unix.Kill(r.daemon.pid, s)
+}
+
+func (r *Runtime) end(ctx context.Context, s unix.Signal) error {
+	if err := r.signal(s); err != nil {
+		return fmt.Errorf("end containerd: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	select {
+	case <-r.daemon.exited:
+		r.daemon = nil
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("end containerd: %w", ctx.Err())
+	}
+}

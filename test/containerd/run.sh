@@ -1,0 +1,35 @@
+#!/bin/sh
+# Copyright The noded Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Holds the namespaces that containerd and its containers run in, and removes what they used. It is started in mount
+# and network namespaces of its own; the first process of a new process namespace is its grandchild. SIGTERM, which also
+# comes when the process that started this dies, ends them all.
+# Usage: run.sh NAME WORKDIR CGROUP_DIRECTORY...
+set -eu
+name=$1 work=$2
+shift 2
+mount -t tmpfs -o mode=0755 "$name" "$work/private"
+# Sockets of shims and the state of runc are in /run.
+mount -t tmpfs -o mode=0755 "$name" /run
+ip link set lo up
+# A process namespace needs a first process that takes care of orphans; the shell does after each sleep.
+unshare --pid --fork --kill-child --mount-proc sh -c 'echo ready; while :; do sleep 1; done' &
+unshare=$!
+# Who reads what this writes may be dead when it is written.
+exec >/dev/null 2>&1
+trap 'kill -s KILL $unshare' TERM
+while kill -0 $unshare 2>/dev/null; do
+	wait $unshare || : # a signal ends it early
+done
+
+umount --lazy "$work/private"
+rm -rf "$work"
+for cgroup in "$@"; do
+	# The kernel may need a moment until a cgroup whose processes have died is empty.
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -d "$cgroup" ] || break
+		find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
+		sleep 0.1
+	done
+done

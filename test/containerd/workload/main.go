@@ -1,0 +1,172 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Workload is the program in the containers of tests. Its arguments are steps, done one after the other:
+//
+//	lines:N[@RATE]      N numbered lines on stdout, RATE a second; N may be "all"
+//	err-lines:N[@RATE]  the same on stderr
+//	mixed:N[@RATE]      the same, odd ones on stdout and even ones on stderr
+//	long:LENGTH         one numbered line of LENGTH bytes on stdout
+//	out:TEXT, err:TEXT  TEXT and a newline
+//	raw:TEXT            TEXT on stdout without a newline
+//	alloc:MIB           so much memory, touched
+//	sleep:DURATION      a pause
+//	exit:CODE           the end, with that code
+//	pause               waits for SIGTERM or SIGINT and ends with 0; what a sandbox does
+//
+// After the last step it ends with 0. The numbers of lines go on from step to step.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/noded/noded/test/containerd/lines"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	var w work
+	for _, step := range os.Args[1:] {
+		if err := w.do(ctx, step); err != nil {
+			fmt.Fprintln(os.Stderr, "workload:", err)
+			os.Exit(125)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// work is what the steps share.
+type work struct {
+	// next is the number of the last line.
+	next int
+	held [][]byte
+}
+
+func (w *work) do(ctx context.Context, step string) error {
+	name, value, _ := strings.Cut(step, ":")
+	switch name {
+	case "lines":
+		return w.lines(ctx, value, os.Stdout, os.Stdout)
+	case "err-lines":
+		return w.lines(ctx, value, os.Stderr, os.Stderr)
+	case "mixed":
+		return w.lines(ctx, value, os.Stdout, os.Stderr)
+	case "long":
+		length, err := strconv.Atoi(value)
+		if err != nil {
+			return err
+		}
+		w.next++
+		_, err = fmt.Println(lines.Make(w.next, length))
+		return err
+	case "out":
+		_, err := fmt.Println(value)
+		return err
+	case "err":
+		_, err := fmt.Fprintln(os.Stderr, value)
+		return err
+	case "raw":
+		_, err := fmt.Print(value)
+		return err
+	case "alloc":
+		mib, err := strconv.Atoi(value)
+		w.allocate(mib)
+		return err
+	case "sleep":
+		d, err := time.ParseDuration(value)
+		pause(ctx, d)
+		return err
+	case "exit":
+		code, err := strconv.Atoi(value)
+		if err == nil {
+			os.Exit(code)
+		}
+		return err
+	case "pause":
+		<-ctx.Done()
+		return nil
+	default:
+		return fmt.Errorf("unknown step %q", step)
+	}
+}
+
+// lines writes numbered lines, in turn to odd and even. At a rate they go out one by one.
+func (w *work) lines(ctx context.Context, value string, odd, even *os.File) error {
+	count, rate, limited := strings.Cut(value, "@")
+	n := math.MaxInt
+	if count != "all" {
+		var err error
+		if n, err = strconv.Atoi(count); err != nil {
+			return err
+		}
+	}
+	if !limited && odd == even {
+		b := bufio.NewWriter(odd)
+		for range n {
+			w.next++
+			b.WriteString(lines.Make(w.next, 0))
+			b.WriteByte('\n')
+		}
+		return b.Flush()
+	}
+	perSecond := 0
+	if limited {
+		var err error
+		if perSecond, err = strconv.Atoi(rate); err != nil || perSecond <= 0 {
+			return fmt.Errorf("rate %q", rate)
+		}
+	}
+	start := time.Now()
+	for i := range n {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if limited {
+			pause(ctx, time.Until(start.Add(time.Duration(i)*time.Second/time.Duration(perSecond))))
+		}
+		w.next++
+		file := even
+		if w.next%2 == 1 {
+			file = odd
+		}
+		if _, err := fmt.Fprintln(file, lines.Make(w.next, 0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allocate takes memory and writes to each page.
+func (w *work) allocate(mib int) {
+	for range mib {
+		block := make([]byte, 1<<20)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		w.held = append(w.held, block)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
