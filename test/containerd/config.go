@@ -36,7 +36,7 @@ disabled_plugins = [
   "io.containerd.tracing.processor.v1.otlp", "io.containerd.nri.v1.nri",
 ]
 [grpc]
-  address = "%[1]s/containerd.sock"
+  address = "%[1]s/run/containerd.sock"
 `
 
 const config1 = configHead + `
@@ -77,7 +77,7 @@ const config2 = configHead + `
 // writeConfig writes the configuration of containerd and of pods' networks.
 func (r *Runtime) writeConfig(runc string) error {
 	text, version := config1, 2
-	if r.release == Current {
+	if r.config.Release == Current {
 		text, version = config2, 3
 	}
 	text = fmt.Sprintf(text, r.workdir, version, PauseImage, cniDirectory, runc)

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	ctx := context.Background()
-	cd, err := containerd.Run(ctx, containerd.Debian)
+	cd, err := containerd.Run(ctx, containerd.Config{Release: containerd.Debian, PodsDirectory: "/var/log/pods"})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -66,7 +66,7 @@ func TestLost(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, line)
 	}
-	workdir := filepath.Dir(strings.TrimSpace(line))
+	workdir := filepath.Dir(filepath.Dir(strings.TrimSpace(line)))
 	name := filepath.Base(workdir[:strings.LastIndexByte(workdir, '-')])
 	if len(processes(t, name)) < 3 {
 		t.Errorf("processes in the cgroup: %q, want containerd, its shim and the sandbox", processes(t, name))

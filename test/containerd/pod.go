@@ -82,9 +82,13 @@ func (r *Runtime) sandboxConfig(p *Pod) *cri.PodSandboxConfig {
 		"kubernetes.io/config.seen": "2026-01-02T03:04:05.678901234Z", "kubernetes.io/config.source": "api",
 	}
 	maps.Copy(annotations, p.Annotations)
+	root := r.config.PodsDirectory
+	if root == "" {
+		root = r.LogRoot()
+	}
 	config := &cri.PodSandboxConfig{
 		Metadata:     &cri.PodSandboxMetadata{Name: p.Name, Namespace: p.Namespace, Uid: p.UID, Attempt: p.Attempt},
-		LogDirectory: filepath.Join(r.LogRoot(), p.Namespace+"_"+p.Name+"_"+p.UID),
+		LogDirectory: filepath.Join(root, p.Namespace+"_"+p.Name+"_"+p.UID),
 		Labels:       labels,
 		Annotations:  annotations,
 		Linux: &cri.LinuxPodSandboxConfig{

@@ -5,13 +5,18 @@
 # Holds the namespaces that containerd and its containers run in, and removes what they used. It is started in mount
 # and network namespaces of its own; the first process of a new process namespace is its grandchild. SIGTERM, which also
 # comes when the process that started this dies, ends them all.
-# Usage: run.sh NAME WORKDIR CGROUP_DIRECTORY...
+# Usage: run.sh NAME WORKDIR PODS_DIRECTORY CGROUP_DIRECTORY...
 set -eu
-name=$1 work=$2
-shift 2
+name=$1 work=$2 pods=$3
+shift 3
 mount -t tmpfs -o mode=0755 "$name" "$work/private"
 # Sockets of shims and the state of runc are in /run.
 mount -t tmpfs -o mode=0755 "$name" /run
+if [ -n "$pods" ]; then
+	mount -t tmpfs -o mode=0755 "$name" "$(dirname "$pods")"
+	mkdir "$pods"
+	mount --bind "$work/pods" "$pods"
+fi
 ip link set lo up
 # A process namespace needs a first process that takes care of orphans; the shell does after each sleep.
 unshare --pid --fork --kill-child --mount-proc sh -c 'echo ready; while :; do sleep 1; done' &

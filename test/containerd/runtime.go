@@ -43,9 +43,16 @@ const (
 	pollInterval = 10 * time.Millisecond
 )
 
+// Config says what containerd is wanted.
+type Config struct {
+	Release Release
+	// PodsDirectory is the path by which containerd knows LogRoot, as where noded finds it at that path. Empty: by no other path.
+	PodsDirectory string
+}
+
 // Runtime is a containerd with what it needs. Its methods are safe for concurrent use, but Up, Down and Kill one at a time.
 type Runtime struct {
-	release  Release
+	config   Config
 	programs string
 	name     string
 	workdir  string
@@ -66,7 +73,13 @@ type Runtime struct {
 // Start runs a containerd for as long as the test. A machine that cannot skips the test; with CI=true it fails it.
 func Start(tb testing.TB, release Release) *Runtime {
 	tb.Helper()
-	if err := Available(release); err != nil {
+	return StartWith(tb, Config{Release: release})
+}
+
+// StartWith is Start with a choice.
+func StartWith(tb testing.TB, config Config) *Runtime {
+	tb.Helper()
+	if err := Available(config.Release); err != nil {
 		if os.Getenv("CI") == "true" {
 			tb.Fatal(err)
 		}
@@ -74,7 +87,7 @@ func Start(tb testing.TB, release Release) *Runtime {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	r, err := Run(ctx, release)
+	r, err := Run(ctx, config)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -90,11 +103,11 @@ func Start(tb testing.TB, release Release) *Runtime {
 }
 
 // Run starts a containerd with the images Image and PauseImage. The caller ends it with Close; it also dies with this process.
-func Run(ctx context.Context, release Release) (*Runtime, error) {
-	if err := Available(release); err != nil {
+func Run(ctx context.Context, config Config) (*Runtime, error) {
+	if err := Available(config.Release); err != nil {
 		return nil, err
 	}
-	programs, err := release.directory()
+	programs, err := config.Release.directory()
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +119,7 @@ func Run(ctx context.Context, release Release) (*Runtime, error) {
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, err
 	}
-	r := &Runtime{release: release, programs: programs, name: "containerd-" + hex.EncodeToString(id[:]), exited: make(chan struct{})}
+	r := &Runtime{config: config, programs: programs, name: "containerd-" + hex.EncodeToString(id[:]), exited: make(chan struct{})}
 	if err := r.prepare(runc); err != nil {
 		close(r.exited)
 		return nil, errors.Join(err, r.Close())
@@ -135,7 +148,7 @@ func (r *Runtime) prepare(runc string) error {
 	if r.workdir, err = os.MkdirTemp("", r.name+"-"); err != nil {
 		return fmt.Errorf("make work directory: %w", err)
 	}
-	for _, dir := range []string{"private", "cni", "pods"} {
+	for _, dir := range []string{"private", "run", "cni", "pods"} {
 		if err := os.Mkdir(filepath.Join(r.workdir, dir), 0o755); err != nil {
 			return fmt.Errorf("make work directory: %w", err)
 		}
@@ -162,7 +175,7 @@ func (r *Runtime) startSupervisor() error {
 		goruntime.LockOSThread()
 		defer goruntime.UnlockOSThread()
 		defer close(r.exited)
-		cmd := exec.Command("/bin/sh", append([]string{"-c", runScript, "run.sh", r.name, r.workdir}, r.cgroups...)...)
+		cmd := exec.Command("/bin/sh", append([]string{"-c", runScript, "run.sh", r.name, r.workdir, r.config.PodsDirectory}, r.cgroups...)...)
 		cmd.Stdout, cmd.Stderr = output, &stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM, Setsid: true,
@@ -254,10 +267,13 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // Release is the release that runs.
-func (r *Runtime) Release() Release { return r.release }
+func (r *Runtime) Release() Release { return r.config.Release }
+
+// SocketDirectory holds containerd's socket, named as usual, and nothing else. The socket is another one after Up.
+func (r *Runtime) SocketDirectory() string { return filepath.Join(r.workdir, "run") }
 
 // Socket is the path of containerd's socket.
-func (r *Runtime) Socket() string { return filepath.Join(r.workdir, "containerd.sock") }
+func (r *Runtime) Socket() string { return filepath.Join(r.SocketDirectory(), "containerd.sock") }
 
 // LogRoot is the directory that is like /var/log/pods.
 func (r *Runtime) LogRoot() string { return filepath.Join(r.workdir, "pods") }

@@ -4,10 +4,10 @@
 #
 # Runs the node, in a private mount namespace, and removes what it used. SIGTERM, which also comes when the
 # process that started this dies, powers the node off.
-# Usage: boot.sh NAME WORKDIR MACHINE_ID CGROUP_DIRECTORY...
+# Usage: boot.sh NAME WORKDIR MACHINE_ID 'OPTION_OF_NSPAWN ...' CGROUP_DIRECTORY...
 set -eu
-name=$1 work=$2 machine_id=$3
-shift 3
+name=$1 work=$2 machine_id=$3 options=$4
+shift 4
 mount -t tmpfs -o mode=0755 "$name" "$work"
 # systemd-nspawn leaves directories in /run.
 mount -t tmpfs -o mode=0755 "$name" /run
@@ -33,14 +33,14 @@ done
 
 # shellcheck disable=SC2016 # the inner shell expands
 sh -c '
-	name=$1 root=$2
-	shift 2
+	name=$1 root=$2 options=$3
+	shift 3
 	for cgroup in "$@"; do
 		echo $$ >"$cgroup/cgroup.procs"
 	done
 	exec systemd-nspawn --quiet --keep-unit --register=no --machine="$name" --directory="$root" \
-		--boot --private-network --link-journal=no --resolv-conf=off --timezone=off --console=pipe
-' sh "$name" "$root" "$@" &
+		--boot --private-network --link-journal=no --resolv-conf=off --timezone=off --console=pipe $options
+' sh "$name" "$root" "$options" "$@" &
 nspawn=$!
 trap 'kill -s TERM $nspawn' TERM
 status=0

@@ -10,7 +10,7 @@
 //
 // What the node writes stays in memory and is gone with it. It has no network but a loopback
 // device of its own, its own /tmp and an empty journal. A node boots in about five
-// seconds; several can run at once.
+// seconds; several can run at once. Directories of this machine can be bound into it.
 //
 // It needs Linux, root, overlayfs and Debian's packages systemd, systemd-container and dbus.
 // Where they are missing Start skips the test, but with CI=true it fails it. Only tests,

@@ -54,11 +54,24 @@ type Node struct {
 	cleanUpErr error
 }
 
+// Bind is a directory of this machine that a node has too, where both write. In neither path can be blanks or colons.
+type Bind struct {
+	// Machine is its path on this machine, Node the one in the node.
+	Machine, Node string
+}
+
 // Boot starts a node and returns when its units have started. The caller ends it with Shutdown;
 // it also dies with this process.
-func Boot(ctx context.Context) (*Node, error) {
+func Boot(ctx context.Context, binds ...Bind) (*Node, error) {
 	if err := Available(); err != nil {
 		return nil, err
+	}
+	var options []string
+	for _, bind := range binds {
+		if strings.ContainsAny(bind.Machine+bind.Node, " \t\n:") {
+			return nil, fmt.Errorf("blank or colon in %q", bind)
+		}
+		options = append(options, "--bind="+bind.Machine+":"+bind.Node)
 	}
 	var id [16]byte
 	if _, err := rand.Read(id[:]); err != nil {
@@ -73,7 +86,7 @@ func Boot(ctx context.Context) (*Node, error) {
 	if n.cgroups, err = cgroup.Make(n.name); err != nil {
 		return nil, errors.Join(err, n.release())
 	}
-	if err := n.startSupervisor(hex.EncodeToString(id[:])); err != nil {
+	if err := n.startSupervisor(hex.EncodeToString(id[:]), options); err != nil {
 		close(n.exited)
 		return nil, errors.Join(err, n.release())
 	}
@@ -86,12 +99,12 @@ func Boot(ctx context.Context) (*Node, error) {
 
 // startSupervisor starts systemd-nspawn from a thread that lives as long as it does, because
 // the kernel sends the death signal when the thread that forked ends.
-func (n *Node) startSupervisor(machineID string) error {
+func (n *Node) startSupervisor(machineID string, options []string) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		args := append([]string{"-c", bootScript, "boot.sh", n.name, n.workdir, machineID}, n.cgroups...)
+		args := append([]string{"-c", bootScript, "boot.sh", n.name, n.workdir, machineID, strings.Join(options, " ")}, n.cgroups...)
 		cmd := exec.Command("/bin/sh", args...)
 		cmd.Env = environment()
 		cmd.Stdout, cmd.Stderr = &n.console, &n.console

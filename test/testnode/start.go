@@ -38,9 +38,9 @@ func Available() error {
 	return nil
 }
 
-// Start boots a node that lives as long as the test. A machine that cannot boot one skips the
+// Start boots a node that lives as long as the test and shares directories with this machine. A machine that cannot boot one skips the
 // test; with CI=true it fails the test.
-func Start(tb testing.TB) *Node {
+func Start(tb testing.TB, binds ...Bind) *Node {
 	tb.Helper()
 	if err := Available(); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -50,7 +50,7 @@ func Start(tb testing.TB) *Node {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), bootTimeout)
 	defer cancel()
-	node, err := Boot(ctx)
+	node, err := Boot(ctx, binds...)
 	if err != nil {
 		tb.Fatal(err)
 	}
