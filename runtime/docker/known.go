@@ -1,0 +1,127 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package docker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/noded/noded/runtime/inventory"
+)
+
+// known is what a session knows of the containers of the daemon. It is used from one goroutine at a time.
+type known struct {
+	root, runtime string
+	all           map[string]*entry
+	// invalid is the number of containers that were left out, because what the daemon calls them can be no id.
+	invalid int
+}
+
+// entry is one container: all that inspecting it told, or else what the list has.
+type entry struct {
+	container inventory.Container
+	// sandbox is about the pod, if the container is the sandbox of one; labels are all that the container has.
+	sandbox sandbox
+	labels  map[string]string
+	// name is what Docker calls it.
+	name string
+	// err is why it could not be inspected the last time.
+	err error
+}
+
+func newKnown(root, runtime string) *known {
+	return &known{root: root, runtime: runtime, all: make(map[string]*entry)}
+}
+
+// validID reports whether text is an id of a container, and so the name of its directory: 64 hexadecimal digits.
+func validID(text string) bool {
+	const length = 64
+	return len(text) == length && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// list takes over a list of all containers, and returns their ids.
+func (k *known) list(all []container.Summary) (ids []string) {
+	seen := make(map[string]bool, len(all))
+	k.invalid = 0
+	for i := range all {
+		s := &all[i]
+		if !validID(s.ID) {
+			k.invalid++
+			continue
+		}
+		if seen[s.ID] {
+			continue
+		}
+		seen[s.ID] = true
+		ids = append(ids, s.ID)
+		if e := k.all[s.ID]; e == nil {
+			k.all[s.ID] = k.fromSummary(s)
+		} else {
+			// If it cannot be inspected any more, at least this is right.
+			e.container.State = stateOf(s.State)
+		}
+	}
+	for id := range k.all {
+		if !seen[id] {
+			delete(k.all, id)
+		}
+	}
+	return ids
+}
+
+func (k *known) inspected(id string, r *container.InspectResponse) {
+	k.all[id] = k.fromInspect(id, r)
+}
+
+func (k *known) remove(id string) { delete(k.all, id) }
+
+// fail keeps what is known of a container that could not be inspected.
+func (k *known) fail(id string, err error) {
+	if e := k.all[id]; e != nil {
+		e.err = err
+	}
+}
+
+// state returns all that is known in the form of a source. It shares nothing with k that changes.
+func (k *known) state() (pods []inventory.Pod, containers []inventory.Container, problems []string) {
+	if k.invalid > 0 {
+		problems = append(problems, fmt.Sprintf("%s has %d containers without a valid id", k.runtime, k.invalid))
+	}
+	inPods := make(map[string]*podEntries)
+	for id, e := range k.all {
+		if e.err != nil {
+			problems = append(problems, fmt.Sprintf("%s does not tell all about container %s: %v", k.runtime, e.name, e.err))
+		}
+		if !inPod(e.labels) {
+			containers = append(containers, e.container)
+			continue
+		}
+		addToPod(inPods, id, e)
+	}
+	for _, p := range inPods {
+		pods = append(pods, p.pod())
+	}
+	slices.Sort(problems)
+	slices.SortFunc(containers, func(a, b inventory.Container) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	slices.SortFunc(pods, func(a, b inventory.Pod) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	})
+	return pods, containers, problems
+}
+
+// parseTime reads a time of the daemon; zero if there is none.
+func parseTime(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || t.Year() <= 1970 {
+		return time.Time{}
+	}
+	return t.UTC()
+}
