@@ -4,9 +4,26 @@
 package logtree
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/noded/noded/runtime/safefs"
+)
+
+const (
+	// maxPods bounds the names looked at in the tree.
+	maxPods = 20_000
+	// maxContainers bounds the names looked at in the directory of a pod.
+	maxContainers = 1_000
+	// maxFiles bounds the names looked at in the directory of a container.
+	maxFiles = 10_000
+	// maxNames bounds the names looked at in the directories of all pods and containers.
+	maxNames = 200_000
 )
 
 // Pod is a pod that has a log directory: NAMESPACE_NAME_UID.
@@ -31,6 +48,151 @@ type Tree struct{ root *safefs.Root }
 // New returns a tree. The directory need not exist.
 func New(root *safefs.Root) *Tree { return &Tree{root: root} }
 
-// Pods lists the pods by namespace, name and UID. Names that are not those of pods are left out and counted in skipped. A tree
+// Pods lists the pods by namespace, name and UID. Names that are not those of pods or containers are left out and counted in
+// skipped, as are directories of which not everything was looked at because there is too much in them. A tree
 // that does not exist is an fs.ErrNotExist.
-func (t *Tree) Pods() (pods []Pod, skipped int, err error) { return nil, 0, errors.ErrUnsupported }
+func (t *Tree) Pods() (pods []Pod, skipped int, err error) {
+	root, err := t.root.OpenDir(".")
+	if err != nil {
+		return nil, 0, fmt.Errorf("list pod logs: %w", err)
+	}
+	defer root.Close()
+	names, more, err := root.Names(maxPods)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list pod logs in %s: %w", t.root.Path(), err)
+	}
+	l := lister{left: maxNames}
+	if more {
+		l.skipped++
+	}
+	slices.Sort(names)
+	pods = make([]Pod, 0, len(names))
+	for _, name := range names {
+		p, ok := parsePod(name)
+		if ok {
+			p.Containers, ok = l.containers(root, name)
+		}
+		if !ok {
+			l.skipped++
+			continue
+		}
+		pods = append(pods, p)
+	}
+	// The order of names is another one: '_' comes after '-' and digits.
+	slices.SortFunc(pods, func(a, b Pod) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID))
+	})
+	return pods, l.skipped, nil
+}
+
+// lister counts what Pods looks at.
+type lister struct {
+	// left is how many names can still be looked at.
+	left, skipped int
+}
+
+// names returns the names in a directory, as many as are left.
+func (l *lister) names(d *safefs.Dir, most int) ([]string, bool) {
+	names, more, err := d.Names(min(most, l.left))
+	if err != nil {
+		return nil, false
+	}
+	if more {
+		l.skipped++
+	}
+	l.left -= len(names)
+	return names, true
+}
+
+// containers lists the containers of a pod. A directory that has just been removed is not skipped but empty.
+func (l *lister) containers(root *safefs.Dir, pod string) ([]Container, bool) {
+	dir, err := root.OpenDir(pod)
+	if err != nil {
+		return nil, false
+	}
+	defer dir.Close()
+	names, ok := l.names(dir, maxContainers)
+	if !ok {
+		return nil, false
+	}
+	containers := make([]Container, 0, len(names))
+	for _, name := range names {
+		c := Container{Name: name}
+		ok := isLabel(name)
+		if ok {
+			c.Runs, ok = l.runs(dir, name)
+		}
+		if !ok {
+			l.skipped++
+			continue
+		}
+		containers = append(containers, c)
+	}
+	slices.SortFunc(containers, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
+	return containers, true
+}
+
+// runs lists the runs of a container that have a file.
+func (l *lister) runs(pod *safefs.Dir, container string) ([]uint32, bool) {
+	dir, err := pod.OpenDir(container)
+	if err != nil {
+		return nil, false
+	}
+	defer dir.Close()
+	names, ok := l.names(dir, maxFiles)
+	if !ok {
+		return nil, false
+	}
+	var runs []uint32
+	for _, name := range names {
+		run, ok := parseRun(name)
+		if !ok {
+			continue
+		}
+		// There are few runs and many rotations, so that it is mostly the run before.
+		if len(runs) > 0 && runs[len(runs)-1] == run {
+			continue
+		}
+		if info, err := dir.Stat(name); err == nil && info.Mode().IsRegular() {
+			runs = append(runs, run)
+		}
+	}
+	slices.Sort(runs)
+	return slices.Clip(slices.Compact(runs)), true
+}
+
+// LastWrite returns when something was last written to a log of a pod, whose directory is dir, or made or renamed there. It is
+// zero if there is nothing.
+func (t *Tree) LastWrite(dir string) (time.Time, error) {
+	var newest time.Time
+	if _, ok := parsePod(dir); !ok {
+		return newest, fmt.Errorf("look at pod logs: not the name of a pod's directory: %q", dir)
+	}
+	pod, err := t.root.OpenDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newest, nil
+	}
+	if err != nil {
+		return newest, fmt.Errorf("look at pod logs: %w", err)
+	}
+	defer pod.Close()
+	l := lister{left: maxNames}
+	containers, _ := l.names(pod, maxContainers)
+	for _, container := range containers {
+		c, err := pod.OpenDir(container)
+		if err != nil {
+			continue
+		}
+		names, _ := l.names(c, maxFiles)
+		for _, name := range names {
+			if _, ok := parseRun(name); !ok {
+				continue
+			}
+			if info, err := c.Stat(name); err == nil && info.Mode().IsRegular() && info.ModTime().After(newest) {
+				newest = info.ModTime()
+			}
+		}
+		_ = c.Close() // read only
+	}
+	return newest, nil
+}
