@@ -4,8 +4,7 @@
 package podlog
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"log/slog"
 
 	"github.com/noded/noded/runtime/dirwatch"
@@ -36,8 +35,17 @@ type Logs struct {
 // New returns a reader of logs. It opens nothing yet.
 func New(c Config) *Logs { return &Logs{config: c} }
 
-// Read hands the records that q selects of the containers of set to sink. Files that cannot be read are gaps, not errors.
-// The error is a *journal.QueryError for a malformed query, ErrBadCursor, ErrNoPrevious, what sink returned, or that of ctx.
-func (l *Logs) Read(ctx context.Context, set Set, q Query, sink Sink) error {
-	return errors.ErrUnsupported
+func (l *Logs) maxRecordBytes() int {
+	if l.config.MaxRecordBytes == nil {
+		return DefaultMaxRecordBytes
+	}
+	return cmp.Or(max(0, l.config.MaxRecordBytes()), DefaultMaxRecordBytes)
+}
+
+// root returns where the logs of a layout are; nil if there are none.
+func (l *Logs) root(layout Layout) *safefs.Root {
+	if layout == LayoutDocker {
+		return l.config.Docker
+	}
+	return l.config.Pods
 }

@@ -1,0 +1,386 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+)
+
+const (
+	// backBytes is what is read at a time when reading backwards; of a compressed file, which is decompressed from its beginning
+	// each time, gunzipBackBytes.
+	backBytes       = 64 << 10
+	gunzipBackBytes = 16 << 20
+	// lookBackBytes is how far back the beginning of an unfinished line is looked for at first.
+	lookBackBytes = 64 << 10
+)
+
+// openStart returns where the lines begin that are unfinished at an offset, at which a line of the file begins. Lines that begin
+// more than most bytes before it are taken to begin there. sure is false if they can have begun in the file before.
+func (s *segment) openStart(at int64, most int64) (start int64, sure bool) {
+	for length := min(int64(lookBackBytes), most); ; length = min(4*length, most) {
+		from := s.lineStart(max(0, at-length), at)
+		start, sure := s.openIn(from, at)
+		if sure || from == 0 || length >= most {
+			return start, sure || from > 0
+		}
+	}
+}
+
+// openIn looks at the lines from an offset on. It returns where the lines begin that are unfinished at the end, and whether
+// none of them can have begun before.
+func (s *segment) openIn(from, to int64) (start int64, sure bool) {
+	buf := make([]byte, to-from)
+	n, _ := s.readAt(buf, from)
+	buf = buf[:n]
+	var open [3]struct {
+		begun, whole bool
+		start        int64
+	}
+	p := parser{format: s.format(buf)}
+	var line piece
+	for at := from; len(buf) > 0; {
+		i := bytes.IndexByte(buf, '\n')
+		if i < 0 {
+			break
+		}
+		if p.parse(buf[:i], &line) {
+			o := &open[line.stream]
+			switch {
+			case !line.partial:
+				o.begun, o.whole = false, true
+			case !o.begun:
+				o.begun, o.start = true, at
+			}
+		}
+		at += int64(i) + 1
+		buf = buf[i+1:]
+	}
+	start, sure = to, true
+	for _, o := range open[Stdout:] {
+		if o.begun {
+			start = min(start, o.start)
+		}
+		// A stream that is silent for so long has no unfinished line.
+		sure = sure && (o.whole || !o.begun && to-from >= lookBackBytes/2)
+	}
+	return start, sure
+}
+
+// maxPrime is how many files the beginning of an unfinished line is looked for in.
+const maxPrime = 3
+
+// prime gives a scanner the lines that are unfinished at the end of the last one of some files of one run, oldest first.
+func (r *reader) prime(s *scanner, entries []entry) {
+	type part struct {
+		seg   *segment
+		start int64
+	}
+	var parts []part
+	for i := len(entries) - 1; i >= 0 && len(parts) < maxPrime; i-- {
+		seg, err := r.open(&entries[i])
+		if err != nil {
+			break
+		}
+		defer seg.close()
+		size, err := seg.size()
+		if err != nil {
+			break
+		}
+		start, sure := seg.openStart(size, r.lookBack())
+		parts = append(parts, part{seg, start})
+		if sure {
+			break
+		}
+	}
+	s.forget()
+	var ignored Record
+	for i := len(parts) - 1; i >= 0; i-- {
+		s.use(parts[i].seg, parts[i].start, -1)
+		for s.next(&ignored) == nil {
+			continue
+		}
+	}
+	s.takeNULs()
+}
+
+// sameRun returns the files before entries[i] that are of its run.
+func sameRun(entries []entry, i int) []entry {
+	from := i
+	for from > 0 && entries[from-1].run == entries[i].run {
+		from--
+	}
+	return entries[from:i]
+}
+
+// lineStart returns where a line begins at an offset or after it; end if there is none before.
+func (s *segment) lineStart(off, end int64) int64 {
+	if off == 0 {
+		return 0
+	}
+	buf := make([]byte, min(end-off+1, lookBackBytes))
+	for at := off - 1; at < end; {
+		n, err := s.readAt(buf[:min(int64(len(buf)), end-at)], at)
+		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
+			return at + int64(i) + 1
+		}
+		at += int64(n)
+		if err != nil || n == 0 {
+			break
+		}
+	}
+	return end
+}
+
+// endsWith reports whether the record before a place is in the file.
+func endsWith(s *segment, at Position) bool {
+	var last [1]byte
+	if n, _ := s.readAt(last[:], at.Offset-1); n != 1 || last[0] != '\n' {
+		// Within a line that is longer than a record can be, or was torn.
+		return n == 1
+	}
+	for length := int64(4 << 10); ; length *= 8 {
+		from := s.lineStart(max(0, at.Offset-length), at.Offset)
+		buf := make([]byte, at.Offset-from)
+		n, _ := s.readAt(buf, from)
+		buf = buf[:n]
+		p := parser{}
+		for len(buf) > 0 {
+			i := bytes.IndexByte(buf, '\n')
+			if i < 0 {
+				break
+			}
+			if t, ok := p.lineTime(buf[:i+1]); ok && t == at.Time {
+				return true
+			}
+			buf = buf[i+1:]
+		}
+		if from == 0 {
+			// It may have begun in the file before.
+			first, ok := s.firstTime()
+			return ok && first >= at.Time
+		}
+		if length > maxLookBack {
+			return false
+		}
+	}
+}
+
+// maxLookBack is how far back the beginning of a record is looked for.
+const maxLookBack = 4 << 20
+
+// lookBack is how far back the beginning of an unfinished line can be: the pieces of a record, with what another stream has between.
+func (r *reader) lookBack() int64 { return 2*int64(r.scan.max) + lookBackBytes }
+
+// mark is the place where a record ends.
+type mark struct {
+	end, pending int64
+}
+
+// block is the records between two offsets of a file.
+type block struct {
+	seg      *segment
+	from, to int64
+	// end: it is at the end of the last file of a run, and nothing more is expected there. torn: not even the end of a line.
+	end, torn bool
+	// before are the files before it that are of its run.
+	before []entry
+}
+
+// backwards goes through the files from the newest to the oldest, block by block. It belongs to one goroutine.
+type backwards struct {
+	r       *reader
+	entries []entry
+	seg     *segment
+	// to is where the next block of seg ends.
+	to int64
+	// run is the run of the file before, and end and torn are those of the next block.
+	begun     bool
+	run       uint32
+	end, torn bool
+	before    []entry
+}
+
+// next returns the block before the one that it returned last; io.EOF when there is none. The segment is closed by the call after
+// the last one of its blocks.
+func (b *backwards) next() (block, error) {
+	for b.seg == nil || b.to <= 0 {
+		b.close()
+		if len(b.entries) == 0 {
+			return block{}, io.EOF
+		}
+		e := &b.entries[len(b.entries)-1]
+		b.entries = b.entries[:len(b.entries)-1]
+		seg, err := b.r.open(e)
+		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+			return block{}, err
+		}
+		if err != nil {
+			b.r.gapAt(e.name, err)
+			continue
+		}
+		b.seg = seg
+		older := b.begun && b.run != e.run
+		b.end = older || !b.begun && !b.r.plan.Follow
+		b.torn = older || !b.begun && (b.r.target.Ended || b.r.oldRun)
+		b.begun, b.run = true, e.run
+		b.before = sameRun(b.entries[:len(b.entries)+1], len(b.entries))
+		if b.to, err = seg.size(); err != nil {
+			b.r.gapAt(e.name, err)
+			b.to = 0
+		}
+		if seg.gzip != nil && seg.gzip.err != nil {
+			b.r.gapAt(e.name, seg.gzip.err)
+		}
+	}
+	length := int64(backBytes)
+	if b.seg.gzip != nil {
+		length = gunzipBackBytes
+	}
+	for {
+		from := b.seg.lineStart(max(0, b.to-length), b.to)
+		if from < b.to || b.to-length <= 0 {
+			if b.to-length <= 0 {
+				from = 0
+			}
+			out := block{seg: b.seg, from: from, to: b.to, end: b.end, torn: b.torn, before: b.before}
+			b.to, b.end, b.torn = from, false, false
+			return out, nil
+		}
+		// A line that is longer.
+		length *= 4
+	}
+}
+
+func (b *backwards) close() {
+	b.seg.close()
+	b.seg = nil
+}
+
+// each calls yield for every record that ends in the block and that the query selects.
+func (r *reader) each(s *scanner, b block, yield func(*Record)) error {
+	start := b.from
+	if b.from == 0 && len(b.before) > 0 {
+		r.prime(s, b.before)
+	} else {
+		s.forget()
+		start, _ = b.seg.openStart(b.from, r.lookBack())
+	}
+	s.use(b.seg, start, b.to)
+	var rec Record
+	at, _, _ := b.seg.timeAt(b.from, b.to)
+	look := func() {
+		if rec.Time != 0 {
+			at = rec.Time
+		}
+		if rec.End > b.from && r.plan.wants(&rec, at) {
+			yield(&rec)
+		}
+	}
+	for {
+		err := s.next(&rec)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		look()
+	}
+	if b.torn && s.torn(&rec) {
+		look()
+	}
+	for b.end && s.rest(&rec) {
+		look()
+	}
+	return nil
+}
+
+// beginTail finds the place after which the last records are.
+func (r *reader) beginTail(entries []entry) error {
+	if r.plan.Tail == 0 && r.plan.Follow {
+		return r.beginEnd(entries)
+	}
+	walk := &backwards{r: r, entries: entries}
+	defer walk.close()
+	s := scanner{max: r.scan.max}
+	defer s.idle()
+	left := r.plan.Tail
+	var marks []mark
+	for left > 0 {
+		b, err := walk.next()
+		if errors.Is(err, io.EOF) {
+			return r.beginAt(&entries[0], 0, 0)
+		}
+		if err != nil {
+			return err
+		}
+		// What is before the block of the first record that is wanted.
+		start, _ := b.seg.openStart(b.from, r.lookBack())
+		marks = append(marks[:0], mark{end: b.from, pending: b.from - start})
+		wanted := int64(0)
+		err = r.each(&s, b, func(rec *Record) {
+			wanted++
+			marks = append(marks, mark{rec.End, rec.Pending})
+		})
+		if err != nil {
+			return err
+		}
+		if wanted >= left {
+			m := marks[wanted-left]
+			if m.end == m.pending {
+				r.prime(&r.scan, b.before)
+			}
+			return r.beginAt(&b.seg.entry, m.end-m.pending, m.end)
+		}
+		left -= wanted
+		if r.plan.since > 0 && r.passed(b) {
+			return r.beginAt(&b.seg.entry, b.from, 0)
+		}
+	}
+	return r.beginEnd(entries)
+}
+
+// passed reports whether a block begins before Since, so that no record before it is wanted.
+func (r *reader) passed(b block) bool {
+	t, _, ok := b.seg.timeAt(b.from, b.to)
+	return ok && t < r.plan.since-slack
+}
+
+// beginEnd begins at the end of the newest file.
+func (r *reader) beginEnd(entries []entry) error {
+	e := &entries[len(entries)-1]
+	seg, err := r.open(e)
+	if err != nil {
+		return err
+	}
+	defer seg.close()
+	size, err := seg.size()
+	if err != nil {
+		return err
+	}
+	size = seg.lastLineEnd(size)
+	start := size
+	if seg.gzip == nil {
+		start, _ = seg.openStart(size, r.lookBack())
+	}
+	return r.beginAt(e, start, size)
+}
+
+// lastLineEnd returns the offset after the last newline before an offset.
+func (s *segment) lastLineEnd(to int64) int64 {
+	buf := make([]byte, 4<<10)
+	for to > 0 {
+		from := max(0, to-int64(len(buf)))
+		n, _ := s.readAt(buf[:to-from], from)
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			return from + int64(i) + 1
+		}
+		to = from
+	}
+	return 0
+}

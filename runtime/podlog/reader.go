@@ -1,0 +1,531 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/runtime/safefs"
+)
+
+const (
+	// settle is how long a rotated file must not have been written to before the next one is read: the runtime may have a
+	// line in hand when it opens the next file. lateFor is how long after that it is looked at all the same.
+	settle  = 50 * time.Millisecond
+	lateFor = 5 * time.Second
+	// maxLate bounds the rotated files that are looked at.
+	maxLate = 4
+)
+
+// state is what reader.advance found.
+type state uint8
+
+const (
+	// hasRecord: reader.head is the next record.
+	hasRecord state = iota
+	// waits: there is nothing now.
+	waits
+	// ended: nothing more will come.
+	ended
+)
+
+// reader reads the log of one container forwards. It belongs to one goroutine.
+type reader struct {
+	logs   *Logs
+	plan   *plan
+	target Target
+	// index is the place of the container in the set.
+	index int
+
+	// dir is the directory of the log, once it is there, and dirs counts how often it was opened.
+	dir   *safefs.Dir
+	dirs  uint64
+	scan  scanner
+	seg   *segment
+	begun bool
+	over  bool
+	// stopRun is the last run that is wanted, if hasStop. oldRun: it is not the newest one, so nobody writes to it.
+	stopRun uint32
+	hasStop bool
+	oldRun  bool
+	// noPrevious: the query asks for the previous run and there is none.
+	noPrevious bool
+	// drop is the offset in seg before which everything has been delivered.
+	drop int64
+	// ordered: the times in the files grow, so that the first one after Until is the end.
+	ordered bool
+
+	// head is the next record, if ready.
+	head  Record
+	ready bool
+	// at is the time of the record that was looked at last, and reached the place after it.
+	at      int64
+	reached Position
+	// gaps come before the next record.
+	gaps []journal.Gap
+	// late are rotated files that may still be written to.
+	late []*lateFile
+	// changed: the directory is to be listed before it is said that there is nothing.
+	changed bool
+	// settling is when to look again; zero if no rotation is under way.
+	settling time.Time
+	// waited: there was nothing, and the file may have been emptied since.
+	waited bool
+	looked int
+	// listed: it is in merge.look.
+	listed bool
+}
+
+// lateFile is a file that was read to its end and has been followed by another.
+type lateFile struct {
+	seg   *segment
+	scan  scanner
+	until time.Time
+}
+
+func newReader(l *Logs, p *plan, t Target, index int) *reader {
+	r := &reader{logs: l, plan: p, target: t, index: index, changed: true}
+	r.scan.max = l.maxRecordBytes()
+	return r
+}
+
+func (r *reader) close() {
+	r.seg.close()
+	r.seg = nil
+	for _, l := range r.late {
+		l.seg.close()
+	}
+	r.late = nil
+	r.closeDir()
+	r.scan.pos = r.scan.end
+	r.scan.idle()
+}
+
+func (r *reader) closeDir() {
+	if r.dir != nil {
+		// It was only read.
+		_ = r.dir.Close()
+		r.dir = nil
+	}
+}
+
+// gap queues a gap, in the place of the records that are missing.
+func (r *reader) gap(g journal.Gap) {
+	g.Source = r.target.Source.String()
+	r.gaps = append(r.gaps, g)
+}
+
+// gapAt queues a gap of a file that cannot be read.
+func (r *reader) gapAt(name string, err error) {
+	r.gap(journal.Gap{Reason: reasonOf(err), First: usec(r.at), Detail: fmt.Sprintf("%s: %v", name, err)})
+}
+
+// list lists the files of the log. A directory that is not there has none.
+func (r *reader) list() ([]entry, error) {
+	root := r.logs.root(r.target.Layout)
+	if root == nil {
+		return nil, nil
+	}
+	for range 2 {
+		if r.dir == nil {
+			dir, err := root.OpenDir(r.target.Dir)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			r.dir = dir
+			r.dirs++
+		}
+		entries, err := list(r.dir, r.target.Layout, r.target.Source.ID)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if len(entries) > 0 {
+			return entries, nil
+		}
+		// Removed, and perhaps made again.
+		r.closeDir()
+	}
+	return nil, nil
+}
+
+// advance finds the next record that the query selects. The error is that of ctx.
+func (r *reader) advance(ctx context.Context) (state, error) {
+	r.ready = false
+	if r.over {
+		return ended, nil
+	}
+	if r.waited {
+		r.waited = false
+		if r.seg != nil {
+			r.truncated()
+		}
+	}
+	if r.takeLate() {
+		return hasRecord, nil
+	}
+	for {
+		if r.looked++; r.looked&0x3ff == 0 && ctx.Err() != nil {
+			return ended, ctx.Err()
+		}
+		if !r.begun {
+			if st := r.begin(); st != hasRecord {
+				return st, nil
+			}
+		}
+		err := r.scan.next(&r.head)
+		if err == nil {
+			if r.take() {
+				return hasRecord, nil
+			}
+			if r.over {
+				return ended, nil
+			}
+			continue
+		}
+		if ctx.Err() != nil {
+			return ended, ctx.Err()
+		}
+		if st := r.endOfFile(err); st != hasRecord || r.ready {
+			return st, nil
+		}
+	}
+}
+
+// take looks at the record in head. It reports whether it is wanted.
+func (r *reader) take() bool {
+	h := &r.head
+	if h.Time != 0 {
+		r.at = h.Time
+	}
+	if n := r.scan.takeNULs(); n > 0 {
+		r.gap(journal.Gap{Reason: journal.GapCorrupt, First: usec(r.at), Last: usec(r.at),
+			Detail: fmt.Sprintf("%d NUL bytes, which a crash leaves, were left out", n)})
+	}
+	if h.End <= r.drop {
+		return false
+	}
+	r.reached.Run, r.reached.Inode, r.reached.Fingerprint = h.File.Run, h.File.Inode, h.File.Fingerprint
+	r.reached.Offset, r.reached.Pending, r.reached.Time = h.End, h.Pending, h.Time
+	if !r.plan.wants(h, r.at) {
+		if r.ordered && r.at-slack > r.plan.until {
+			r.over = true
+		}
+		return false
+	}
+	r.ready = true
+	return true
+}
+
+// position is the place reached; ok is false before there is one.
+func (r *reader) position() (p Position, ok bool) {
+	p = r.reached
+	p.Key = r.target.Source.Key()
+	return p, p.Fingerprint != 0 || p.Inode != 0
+}
+
+// endOfFile goes on where a file ended, or could not be read further. hasRecord means to go on; if ready is set there is a
+// record.
+func (r *reader) endOfFile(cause error) state {
+	broken := !errors.Is(cause, io.EOF)
+	if broken {
+		r.gapAt(r.seg.entry.name, cause)
+	}
+	if !r.changed && !broken {
+		return r.wait()
+	}
+	if r.truncated() {
+		return hasRecord
+	}
+	entries, err := r.list()
+	if err != nil {
+		r.gap(journal.Gap{Reason: reasonOf(err), First: usec(r.at), Detail: err.Error()})
+		return r.rest()
+	}
+	next, following, found := r.next(entries)
+	switch {
+	case next == nil && !following:
+		return r.rest()
+	case next == nil:
+		// Rotated, and the next file is not there yet.
+		return r.rest()
+	}
+	if r.plan.Follow && !broken && r.unsettled() {
+		return r.wait()
+	}
+	return r.move(next, found)
+}
+
+// unsettled reports whether the file that was rotated may still be written to, and sees to it that it is looked at again.
+func (r *reader) unsettled() bool {
+	left := settle - r.seg.quiet()
+	if left <= 0 || left > settle {
+		r.settling = time.Time{}
+		return false
+	}
+	now := time.Now()
+	if r.settling.IsZero() || now.Before(r.settling) {
+		r.settling = now.Add(left)
+	}
+	return true
+}
+
+// wait says that there is nothing now.
+func (r *reader) wait() state {
+	r.scan.idle()
+	r.waited = true
+	return waits
+}
+
+// rest is what there is to do at the end of the newest file.
+func (r *reader) rest() state {
+	if r.plan.Follow {
+		r.changed = !r.settling.IsZero()
+		if !r.target.Ended {
+			return r.wait()
+		}
+	}
+	// A line that is half written is not a line yet, but pieces that are whole and go on nowhere are.
+	if (r.target.Ended || r.oldRun) && r.scan.torn(&r.head) || r.scan.rest(&r.head) {
+		r.take()
+		return hasRecord
+	}
+	r.over = true
+	return ended
+}
+
+// truncated finds out whether the file became shorter, or another one in its place: copied away and emptied, as logrotate's
+// copytruncate does. It then goes on in the copy, or at the beginning.
+func (r *reader) truncated() bool {
+	seg := r.seg
+	if seg.gzip != nil || !seg.entry.live {
+		return false
+	}
+	size, err := seg.size()
+	if err != nil {
+		return false
+	}
+	same := size >= r.scan.offset()
+	if same && seg.id != nil {
+		print, ok := seg.fingerprint()
+		same = ok && print == seg.id.Fingerprint
+	}
+	if same {
+		return false
+	}
+	offset := r.scan.base + int64(r.scan.pos)
+	if copied := r.findCopy(seg, offset); copied != nil {
+		r.seg.close()
+		r.seg = copied
+		r.scan.use(copied, offset, -1)
+		return true
+	}
+	r.gap(journal.Gap{Reason: journal.GapTruncated, First: usec(r.at), Detail: seg.entry.name + " was truncated"})
+	seg.id = nil
+	r.scan.use(seg, 0, -1)
+	r.scan.forget()
+	r.drop = 0
+	return true
+}
+
+// findCopy opens the file that has what the segment had, up to an offset.
+func (r *reader) findCopy(seg *segment, offset int64) *segment {
+	if seg.id == nil {
+		return nil
+	}
+	entries, err := r.list()
+	if err != nil {
+		return nil
+	}
+	for _, e := range ofRun(entries, seg.entry.run) {
+		if e.inode == seg.inode {
+			continue
+		}
+		other, err := openSegment(r.dir, &r.target.Source, e)
+		if err != nil {
+			continue
+		}
+		if id := other.identity(); id != nil && id.Fingerprint == seg.id.Fingerprint {
+			if size, err := other.size(); err == nil && size >= offset {
+				return other
+			}
+		}
+		other.close()
+	}
+	return nil
+}
+
+// next finds the file after the one that is read. next is nil if there is none; following tells that the file is not the
+// one that is written to any more. found is false if the file is not there any more, so that others may be missing between.
+func (r *reader) next(entries []entry) (next *entry, following, found bool) {
+	of := ofRun(entries, r.seg.entry.run)
+	for i := range of {
+		if !r.same(&of[i]) {
+			continue
+		}
+		r.seg.entry = of[i]
+		if i+1 < len(of) {
+			return &of[i+1], true, true
+		}
+		return r.nextRun(entries), !of[i].live, true
+	}
+	// It was removed, and with it all that are older. Numbers tell nothing: each rotation changes them.
+	for i := range of {
+		if r.seg.entry.live || r.seg.entry.number > 0 || before(of[i], r.seg.entry) > 0 {
+			return &of[i], true, false
+		}
+	}
+	return r.nextRun(entries), true, len(of) == 0 && r.seg.entry.live
+}
+
+// same reports whether an entry is the file that is read, perhaps renamed or compressed.
+func (r *reader) same(e *entry) bool {
+	if e.inode == r.seg.inode && e.device == r.seg.device {
+		return true
+	}
+	if !e.gzip || r.seg.gzip != nil || r.seg.id == nil {
+		return false
+	}
+	other, err := openSegment(r.dir, &r.target.Source, *e)
+	if err != nil {
+		return false
+	}
+	defer other.close()
+	id := other.identity()
+	return id != nil && id.Fingerprint == r.seg.id.Fingerprint
+}
+
+// nextRun returns the first file of the next run, if the query wants it.
+func (r *reader) nextRun(entries []entry) *entry {
+	for i := range entries {
+		if entries[i].run > r.seg.entry.run && (!r.hasStop || entries[i].run <= r.stopRun) {
+			return &entries[i]
+		}
+	}
+	return nil
+}
+
+// move goes on in the next file. hasRecord means to go on.
+func (r *reader) move(next *entry, found bool) state {
+	if next.run != r.seg.entry.run {
+		// Nothing more comes of this run.
+		if r.scan.torn(&r.head) || r.scan.rest(&r.head) {
+			r.take()
+			return hasRecord
+		}
+		r.scan.forget()
+	} else if r.scan.torn(&r.head) {
+		r.take()
+		return hasRecord
+	}
+	seg, err := openSegment(r.dir, &r.target.Source, *next)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Renamed or removed since it was listed: look again.
+		return hasRecord
+	}
+	if err != nil {
+		r.gapAt(next.name, err)
+		return r.skip(next)
+	}
+	if seg.inode != next.inode || seg.device != next.device {
+		seg.close()
+		return hasRecord
+	}
+	if !found {
+		g := journal.Gap{Reason: journal.GapVacuumed, First: usec(r.at), Detail: "rotated files were removed before they were read"}
+		if first, ok := seg.firstTime(); ok {
+			g.Last = usec(first)
+		}
+		r.gap(g)
+	}
+	r.retire()
+	r.seg, r.drop, r.settling = seg, 0, time.Time{}
+	r.scan.use(seg, 0, -1)
+	return hasRecord
+}
+
+// skip passes a file that cannot be opened.
+func (r *reader) skip(e *entry) state {
+	r.retire()
+	r.seg = &segment{source: &r.target.Source, entry: *e, inode: e.inode, device: e.device}
+	r.scan.use(r.seg, 0, -1)
+	return hasRecord
+}
+
+// retire puts the file away: to be looked at for a while if it was just rotated.
+func (r *reader) retire() {
+	seg := r.seg
+	r.seg = nil
+	if !r.plan.Follow || seg.gzip != nil || seg.file == nil || seg.quiet() > lateFor {
+		seg.close()
+		return
+	}
+	if len(r.late) == maxLate {
+		r.late[0].seg.close()
+		r.late = r.late[1:]
+	}
+	l := &lateFile{seg: seg, until: time.Now().Add(lateFor)}
+	l.scan.max = r.scan.max
+	l.scan.use(seg, r.scan.offset(), -1)
+	r.late = append(r.late, l)
+}
+
+// takeLate gives a record that was written to a file after the next one had begun. The place reached stays where it is in the
+// next one, so that who resumes gets neither twice.
+func (r *reader) takeLate() bool {
+	for i := 0; i < len(r.late); {
+		l := r.late[i]
+		for l.scan.next(&r.head) == nil {
+			h := &r.head
+			if r.reached.Inode != l.seg.inode {
+				h.File = &File{Source: &r.target.Source, Run: r.reached.Run, Inode: r.reached.Inode, Fingerprint: r.reached.Fingerprint}
+				h.End, h.Pending = r.reached.Offset, r.reached.Pending
+			}
+			if r.plan.wants(h, h.Time) {
+				r.ready = true
+				return true
+			}
+		}
+		l.scan.idle()
+		if time.Now().Before(l.until) {
+			i++
+			continue
+		}
+		l.seg.close()
+		r.late = slices.Delete(r.late, i, i+1)
+	}
+	return false
+}
+
+func usec(ns int64) journal.Usec {
+	if ns <= 0 {
+		return 0
+	}
+	return journal.Usec(ns / 1000)
+}
+
+// reasonOf tells why a file could not be read.
+func reasonOf(err error) journal.GapReason {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return journal.GapDenied
+	case errors.Is(err, safefs.ErrUnsafe):
+		return journal.GapUnsupported
+	case errors.Is(err, errTooLarge):
+		return journal.GapTooLarge
+	case errors.Is(err, fs.ErrNotExist):
+		return journal.GapVacuumed
+	default:
+		return journal.GapCorrupt
+	}
+}

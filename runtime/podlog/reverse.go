@@ -1,0 +1,212 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+)
+
+// readReverse gives the newest records first.
+func (l *Logs) readReverse(ctx context.Context, targets []Target, p *plan, sink Sink) error {
+	m := &merge{logs: l, plan: p, sink: sink, left: p.Limit, byKey: make(map[string]*reader)}
+	defer m.close()
+	for _, t := range targets {
+		m.add(t, p)
+	}
+	var ready latest
+	defer func() {
+		for _, b := range ready {
+			b.close()
+		}
+	}()
+	for _, r := range m.readers {
+		b := r.reverse()
+		more, err := b.advance(ctx)
+		if err == nil {
+			err = m.gaps(r)
+		}
+		if err != nil {
+			b.close()
+			return err
+		}
+		if more {
+			ready = append(ready, b)
+		}
+	}
+	if err := m.checkPrevious(); err != nil {
+		return err
+	}
+	heap.Init(&ready)
+	for len(ready) > 0 && m.left != 0 {
+		b := ready[0]
+		if err := sink.Record(b.head()); err != nil {
+			return err
+		}
+		if m.left > 0 {
+			m.left--
+		}
+		more, err := b.advance(ctx)
+		if err == nil {
+			err = m.gaps(b.reader)
+		}
+		if err != nil {
+			return err
+		}
+		if more {
+			heap.Fix(&ready, 0)
+		} else {
+			heap.Pop(&ready)
+		}
+	}
+	return sink.Progress(Progress{CaughtUp: true})
+}
+
+// reversed reads the log of one container backwards. It belongs to one goroutine.
+type reversed struct {
+	reader *reader
+	walk   backwards
+	scan   scanner
+	// records are those of a block, of which the ones before n have not been given, and text is what is in them.
+	records []Record
+	text    []byte
+	n       int
+	left    int64
+	over    bool
+	// tries counts how often the files were listed anew.
+	tries int
+}
+
+// reverse begins at the end of a log.
+func (r *reader) reverse() *reversed {
+	b := &reversed{reader: r, left: r.plan.Tail, scan: scanner{max: r.scan.max}}
+	b.walk = backwards{r: r, entries: r.reverseEntries()}
+	return b
+}
+
+// reverseEntries returns the files that the query is about.
+func (r *reader) reverseEntries() []entry {
+	entries, err := r.list()
+	if err != nil {
+		r.gapAt(r.target.Dir, err)
+		return nil
+	}
+	runs := runsOf(entries)
+	switch {
+	case r.plan.Runs == RunsPrevious && len(runs) < 2:
+		r.noPrevious = true
+		return nil
+	case len(runs) == 0 || r.plan.Runs == RunsAll:
+		return entries
+	case r.plan.Runs == RunsPrevious:
+		r.setStop(runs[len(runs)-2], runs)
+	default:
+		r.setStop(runs[len(runs)-1], runs)
+	}
+	return ofRun(entries, r.stopRun)
+}
+
+func (b *reversed) head() *Record { return &b.records[b.n] }
+
+// advance finds the record before. It reports whether there is one.
+func (b *reversed) advance(ctx context.Context) (bool, error) {
+	if b.left == 0 {
+		b.close()
+		return false, nil
+	}
+	for b.n == 0 {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if b.over {
+			b.close()
+			return false, nil
+		}
+		if err := b.fill(); err != nil {
+			b.close()
+			if errors.Is(err, io.EOF) {
+				return false, nil
+			}
+			b.reader.gapAt(b.reader.target.Dir, err)
+			return false, nil
+		}
+	}
+	b.n--
+	b.left--
+	b.reader.at = b.records[b.n].Time
+	return true, nil
+}
+
+// fill reads the block before.
+func (b *reversed) fill() error {
+	next, err := b.walk.next()
+	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		return b.again()
+	}
+	if err != nil {
+		return err
+	}
+	b.records, b.text = b.records[:0], b.text[:0]
+	var ends []int
+	err = b.reader.each(&b.scan, next, func(r *Record) {
+		b.text = append(b.text, r.Text...)
+		ends = append(ends, len(b.text))
+		b.records = append(b.records, *r)
+	})
+	from := 0
+	for i, to := range ends {
+		b.records[i].Text = b.text[from:to:to]
+		from = to
+	}
+	b.n = len(b.records)
+	if err != nil {
+		b.reader.gapAt(next.seg.entry.name, err)
+	}
+	b.over = b.reader.plan.since > 0 && b.reader.passed(next)
+	return nil
+}
+
+// again lists the files anew, because they were rotated, and goes on before the file that was read last.
+func (b *reversed) again() error {
+	var kept []entry
+	for _, e := range b.reader.reverseEntries() {
+		if len(b.records) > 0 && e.run == b.records[0].File.Run && e.inode == b.records[0].File.Inode {
+			break
+		}
+		kept = append(kept, e)
+	}
+	if b.tries++; b.tries > maxBegins {
+		return errMoved
+	}
+	b.walk.entries = kept
+	return nil
+}
+
+func (b *reversed) close() {
+	b.walk.close()
+	b.scan.pos = b.scan.end
+	b.scan.idle()
+}
+
+// latest is a heap of logs by the time of their heads, the latest first.
+type latest []*reversed
+
+func (h latest) Len() int { return len(h) }
+func (h latest) Less(i, j int) bool {
+	if h[i].reader.at != h[j].reader.at {
+		return h[i].reader.at > h[j].reader.at
+	}
+	return h[i].reader.index > h[j].reader.index
+}
+func (h latest) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *latest) Push(x any)   { *h = append(*h, x.(*reversed)) }
+func (h *latest) Pop() any {
+	old := *h
+	b := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return b
+}

@@ -1,0 +1,229 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+
+	"github.com/noded/noded/journal"
+)
+
+// errMoved: a file is not the one any more that was listed.
+var errMoved = errors.New("the files changed")
+
+// maxBegins is how often the beginning is looked for among files that change.
+const maxBegins = 20
+
+// begin finds the place where reading begins. hasRecord means that it was found.
+func (r *reader) begin() state {
+	var err error
+	for range maxBegins {
+		var entries []entry
+		if entries, err = r.list(); err != nil {
+			break
+		}
+		if len(entries) == 0 {
+			r.noPrevious = true
+			return r.nothing()
+		}
+		gaps := len(r.gaps)
+		if err = r.beginIn(entries); err == nil {
+			r.begun = true
+			return hasRecord
+		}
+		r.gaps = r.gaps[:gaps]
+		if !errors.Is(err, errMoved) && !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	if errors.Is(err, errNothing) {
+		return r.nothing()
+	}
+	r.gap(journal.Gap{Reason: reasonOf(err), Detail: err.Error()})
+	if r.plan.Follow && !r.target.Ended && errors.Is(err, errMoved) {
+		return r.wait()
+	}
+	r.over = true
+	return ended
+}
+
+// errNothing: there is no file that the query is about.
+var errNothing = errors.New("no file of that run")
+
+// nothing is the state of a log without files.
+func (r *reader) nothing() state {
+	r.changed = false
+	// What comes from now on is new.
+	r.plan = r.plan.later()
+	if r.plan.Follow && !r.target.Ended {
+		return r.wait()
+	}
+	r.over = true
+	return ended
+}
+
+// beginIn finds the place among the files.
+func (r *reader) beginIn(entries []entry) error {
+	runs := runsOf(entries)
+	if at, ok := r.plan.positions[r.target.Source.Key()]; ok && r.reached == (Position{}) {
+		return r.resume(entries, runs, at)
+	}
+	first := runs[len(runs)-1]
+	switch r.plan.Runs {
+	case RunsAll:
+		first = runs[0]
+	case RunsPrevious:
+		if len(runs) < 2 {
+			r.noPrevious = true
+			return errNothing
+		}
+		first = runs[len(runs)-2]
+		r.setStop(first, runs)
+	case RunsCurrent:
+		if !r.plan.Follow {
+			r.setStop(first, runs)
+		}
+	}
+	from := entries
+	for len(from) > 0 && from[0].run < first {
+		from = from[1:]
+	}
+	if r.hasStop {
+		from = ofRun(from, r.stopRun)
+	}
+	return r.beginAmong(from)
+}
+
+func (r *reader) setStop(run uint32, runs []uint32) {
+	r.stopRun, r.hasStop = run, true
+	r.oldRun = run < runs[len(runs)-1]
+}
+
+// open opens a listed file.
+func (r *reader) open(e *entry) (*segment, error) {
+	seg, err := openSegment(r.dir, &r.target.Source, *e)
+	if err != nil {
+		return nil, err
+	}
+	if seg.inode != e.inode || seg.device != e.device {
+		seg.close()
+		return nil, errMoved
+	}
+	return seg, nil
+}
+
+// beginAmong finds the place in files of which all are wanted: the first record of Since or later, or that with which the last Tail
+// records begin.
+func (r *reader) beginAmong(entries []entry) error {
+	if r.plan.Tail >= 0 {
+		return r.beginTail(entries)
+	}
+	if r.plan.Since == nil && r.plan.Until == nil {
+		return r.beginAt(&entries[0], 0, 0)
+	}
+	i, offset, ordered, err := r.search(entries, r.plan.since)
+	if err != nil {
+		return err
+	}
+	r.ordered = ordered
+	if offset == 0 {
+		r.prime(&r.scan, sameRun(entries, i))
+	}
+	return r.beginAt(&entries[i], offset, 0)
+}
+
+// beginAt begins at an offset in a file. What ends before drop is left out. A file that cannot be opened is passed with a
+// gap.
+func (r *reader) beginAt(e *entry, offset, drop int64) error {
+	seg, err := r.open(e)
+	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err != nil {
+		r.gapAt(e.name, err)
+		seg = &segment{source: &r.target.Source, entry: *e, inode: e.inode, device: e.device}
+	}
+	r.seg, r.drop = seg, drop
+	r.scan.use(seg, offset, -1)
+	return nil
+}
+
+// resume goes on after a place.
+func (r *reader) resume(entries []entry, runs []uint32, at Position) error {
+	if r.plan.Runs == RunsPrevious {
+		r.setStop(at.Run, runs)
+	}
+	r.reached = at
+	for i := range entries {
+		e := &entries[i]
+		if e.run != at.Run {
+			continue
+		}
+		seg, err := r.open(e)
+		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+			r.reached = Position{}
+			return err
+		}
+		if err != nil {
+			continue
+		}
+		if !r.isPlace(seg, at) {
+			seg.close()
+			continue
+		}
+		if at.Pending == at.Offset {
+			// A line can have begun in the file before.
+			r.prime(&r.scan, sameRun(entries, i))
+		}
+		r.seg, r.drop, r.at = seg, at.Offset, at.Time
+		r.scan.use(seg, at.Offset-at.Pending, -1)
+		return nil
+	}
+	return r.resumeLost(entries, at)
+}
+
+// isPlace reports whether a place is in a file.
+func (r *reader) isPlace(seg *segment, at Position) bool {
+	id := seg.identity()
+	if id == nil || id.Fingerprint != at.Fingerprint {
+		return false
+	}
+	size, err := seg.size()
+	if err != nil || size < at.Offset {
+		return false
+	}
+	if at.Offset == 0 || at.Time == 0 {
+		return true
+	}
+	return endsWith(seg, at)
+}
+
+// resumeLost begins at the oldest record that is left after a place that is gone.
+func (r *reader) resumeLost(entries []entry, at Position) error {
+	g := journal.Gap{Reason: journal.GapCursorLost, First: usec(at.Time), Detail: "the file that the cursor names is gone; what it had after that place is lost"}
+	for i := range entries {
+		if entries[i].run < at.Run || r.hasStop && entries[i].run > r.stopRun {
+			continue
+		}
+		if err := r.beginAt(&entries[i], 0, 0); err != nil {
+			r.reached = Position{}
+			return err
+		}
+		if first, ok := r.seg.firstTime(); ok {
+			g.Last = usec(first)
+		}
+		r.gap(g)
+		return nil
+	}
+	r.gap(g)
+	return errNothing
+}
+
+// firstTime returns the time of the first line that has one.
+func (s *segment) firstTime() (int64, bool) {
+	t, _, ok := s.timeAt(0, math.MaxInt64)
+	return t, ok
+}
