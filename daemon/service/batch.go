@@ -4,12 +4,9 @@
 package service
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 
-	"github.com/noded/noded/daemon/audit"
 	"github.com/noded/noded/journal"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/proto/wire"
@@ -22,21 +19,14 @@ const entryOverhead = 128
 // batcher is the journal.Sink of one Read: it collects entries and sends them in batches, with gaps and progress
 // in their places between them. It belongs to one goroutine.
 type batcher struct {
-	ctx         context.Context
-	node        string
-	limits      Limits
+	outlet[nodedv1.JournalServiceReadResponse]
 	mask        journal.Mask
 	omitCursors bool
 	reverse     bool
 	catalog     Catalog
 	language    string
-	call        *audit.Call
-	large       *large
-	// send may keep nothing of the message when it returns.
-	send func(*nodedv1.JournalServiceReadResponse) error
 	// compact makes the batches of a caller that takes the compact form; nil for others.
 	compact *wire.CompactEncoder
-	due     *due
 
 	fields []journal.Field
 	plain  plainBatch
@@ -68,9 +58,8 @@ func (b *batcher) Entry(e journal.Entry) error {
 		// What the next entries do not overwrite would keep it in memory.
 		defer func() { clear(b.fields) }()
 	}
-	if size > b.limits.MaxRecordBytes {
-		return b.skip(header, journal.GapTooLarge,
-			fmt.Sprintf("a record of %d bytes; limits.max_record_bytes is %d", size, b.limits.MaxRecordBytes))
+	if detail, tooLarge := b.limits.tooLarge(size); tooLarge {
+		return b.skip(header, journal.GapTooLarge, detail)
 	}
 	catalog := ""
 	if b.catalog != nil {
@@ -236,23 +225,15 @@ func (b *batcher) flush() error {
 
 func (b *batcher) flushCompact() error {
 	n, batch := b.compact.Len(), b.compact.Take()
-	err := b.send(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Compact{Compact: batch}})
+	err := b.batch(&nodedv1.JournalServiceReadResponse{Event: &nodedv1.JournalServiceReadResponse_Compact{Compact: batch}}, n)
 	b.compact.Reuse(batch)
-	if err == nil {
-		b.call.AddRecords(n)
-	}
-	b.due.sent()
 	return err
 }
 
 func (b *batcher) flushPlain() error {
-	err := b.send(&nodedv1.JournalServiceReadResponse{
+	err := b.batch(&nodedv1.JournalServiceReadResponse{
 		Event: &nodedv1.JournalServiceReadResponse_Batch{Batch: &nodedv1.JournalBatch{Entries: b.plain.entries}},
-	})
-	if err == nil {
-		b.call.AddRecords(len(b.plain.entries))
-	}
+	}, len(b.plain.entries))
 	b.plain.empty(b.limits.MaxBatchBytes)
-	b.due.sent()
 	return err
 }

@@ -35,11 +35,6 @@ type Catalog interface {
 	Explain(lang string, lookup func(field string) (string, bool)) string
 }
 
-// Limits bound what one call can send.
-type Limits struct {
-	MaxRecordBytes, MaxBatchBytes, MaxPatternBytes int
-}
-
 // JournalConfig is what a JournalService needs.
 type JournalConfig struct {
 	// Node is the name that every record carries.
@@ -76,7 +71,7 @@ func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grp
 	}
 	call.Select(selectors(&query))
 	limits := s.config.Limits()
-	if err := checkPatterns(&query.Filter, limits.MaxPatternBytes); err != nil {
+	if err := checkPatterns(query.Filter.Grep, query.Filter.Exclude, limits.MaxPatternBytes); err != nil {
 		return wire.Status(err)
 	}
 	// The headers tell the client that the read has begun: what breaks it now is not a refusal.
@@ -84,16 +79,12 @@ func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grp
 		return err
 	}
 	b := &batcher{
-		ctx:         ctx,
-		node:        s.config.Node,
-		limits:      limits,
+		outlet: outlet[nodedv1.JournalServiceReadResponse]{
+			ctx: ctx, node: s.config.Node, limits: limits, call: call, large: s.large, send: stream.Send, due: newDue(),
+		},
 		mask:        query.Fields,
 		omitCursors: req.GetOmitCursors(),
 		reverse:     query.Reverse,
-		call:        call,
-		large:       s.large,
-		send:        stream.Send,
-		due:         newDue(),
 	}
 	defer b.due.stop()
 	if req.GetAcceptCompact() {
@@ -109,8 +100,9 @@ func (s *JournalService) Read(req *nodedv1.JournalServiceReadRequest, stream grp
 	return wire.Status(err)
 }
 
-func checkPatterns(f *journal.Filter, maxBytes int) error {
-	for _, p := range []struct{ field, pattern string }{{"grep", f.Grep}, {"exclude", f.Exclude}} {
+// checkPatterns refuses patterns that are longer than maxBytes.
+func checkPatterns(grep, exclude string, maxBytes int) error {
+	for _, p := range []struct{ field, pattern string }{{"grep", grep}, {"exclude", exclude}} {
 		if len(p.pattern) > maxBytes {
 			return &journal.QueryError{Field: p.field, Reason: fmt.Sprintf("the pattern has %d bytes; this node allows %d", len(p.pattern), maxBytes)}
 		}

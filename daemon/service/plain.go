@@ -18,7 +18,7 @@ type plainBatch struct {
 	// slab holds the field messages of the batch, arena the bytes of their values. Both
 	// are used again for the next batch.
 	slab  []nodedv1.JournalField
-	arena []byte
+	arena arena
 }
 
 // add adds an entry of so many bytes and copies its fields, whose bytes end with it.
@@ -30,7 +30,7 @@ func (p *plainBatch) add(m *nodedv1.JournalEntry, fields []journal.Field, size, 
 		}
 		p.slab = p.slab[:len(p.slab)+1]
 		f := &p.slab[len(p.slab)-1]
-		f.Name, f.Value = fieldName(fields[i].Name), p.copyBytes(fields[i].Value, maxBatchBytes)
+		f.Name, f.Value = fieldName(fields[i].Name), p.arena.copy(fields[i].Value, maxBatchBytes)
 		m.Fields[i] = f
 	}
 	p.entries = append(p.entries, m)
@@ -46,25 +46,12 @@ func (p *plainBatch) addShared(m *nodedv1.JournalEntry, fields []journal.Field) 
 	p.entries = append(p.entries, m)
 }
 
-// copyBytes copies into the arena. When it is full a new one begins; the values in the old one
-// keep it alive until the batch is sent.
-func (p *plainBatch) copyBytes(value []byte, maxBatchBytes int) []byte {
-	if len(p.arena)+len(value) > cap(p.arena) {
-		p.arena = make([]byte, 0, max(4096, len(value), min(2*cap(p.arena), maxBatchBytes)))
-	}
-	start := len(p.arena)
-	p.arena = append(p.arena, value...)
-	return p.arena[start:len(p.arena):len(p.arena)]
-}
-
 // empty makes ready for the next batch, when this one has been sent.
 func (p *plainBatch) empty(maxBatchBytes int) {
 	clear(p.entries)
 	p.entries, p.size = p.entries[:0], 0
 	p.slab = p.slab[:0]
-	if p.arena = p.arena[:0]; cap(p.arena) > 2*maxBatchBytes {
-		p.arena = nil
-	}
+	p.arena.empty(maxBatchBytes)
 }
 
 // fieldName returns the name as the API can carry it. Only a damaged or hostile file has names that are not UTF-8.

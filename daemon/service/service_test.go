@@ -114,7 +114,7 @@ func newBatcher(t *testing.T, limits Limits) (*batcher, *recorder) {
 	t.Helper()
 	r := &recorder{t: t}
 	// Without due no record waits for too long.
-	return &batcher{ctx: t.Context(), node: "n", limits: limits, send: r.send}, r
+	return &batcher{outlet: outlet[nodedv1.JournalServiceReadResponse]{ctx: t.Context(), node: "n", limits: limits, send: r.send}}, r
 }
 
 func add(t *testing.T, b *batcher, e *entry) {

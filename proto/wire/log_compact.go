@@ -55,8 +55,8 @@ func streamOfFlags(flags byte) podlog.Stream {
 	}
 }
 
-// sourceTextBytes returns how much text a source has in a message.
-func sourceTextBytes(m *nodedv1.LogSource) int {
+// LogSourceBytes returns how much text a source has in a message.
+func LogSourceBytes(m *nodedv1.LogSource) int {
 	return len(m.GetNamespace()) + len(m.GetPod()) + len(m.GetPodUid()) + len(m.GetContainer()) + len(m.GetContainerId())
 }
 

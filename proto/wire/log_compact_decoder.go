@@ -116,7 +116,7 @@ func (d *LogCompactDecoder) extend(b *nodedv1.LogCompactBatch) error {
 		return malformed("more than %d sources or %d files", maxLogSources, maxLogFiles)
 	}
 	for _, m := range b.Sources {
-		if size := sourceTextBytes(m); size > maxLogSourceBytes {
+		if size := LogSourceBytes(m); size > maxLogSourceBytes {
 			return malformed("a source of %d bytes", size)
 		}
 		d.sources = append(d.sources, logSourceFromProto(b.Node, m))

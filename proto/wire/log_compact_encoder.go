@@ -203,7 +203,7 @@ func (e *LogCompactEncoder) find(f *podlog.File) error {
 	b := e.batch
 	if !known {
 		m := logSourceToProto(f.Source)
-		size := sourceTextBytes(m)
+		size := LogSourceBytes(m)
 		if size > maxLogSourceBytes {
 			return ErrCompactUnfit
 		}
