@@ -1,0 +1,341 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/runtime/podlog"
+)
+
+// following is a follow that runs.
+type following struct {
+	t      *testing.T
+	c      *collected
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func follow(t *testing.T, l *podlog.Logs, set podlog.Set, q podlog.Query) *following {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	f := &following{t: t, c: &collected{news: make(chan struct{}, 1)}, cancel: cancel, done: make(chan error, 1)}
+	q.Follow = true
+	go func() { f.done <- l.Read(ctx, set, q, f.c) }()
+	t.Cleanup(func() { f.stop() })
+	return f
+}
+
+func (f *following) stop() {
+	f.cancel()
+	if f.done == nil {
+		return
+	}
+	if err := <-f.done; err != nil && !errors.Is(err, context.Canceled) {
+		f.t.Error(err)
+	}
+	f.done = nil
+}
+
+// wait waits until n records have come and the follower waits.
+func (f *following) wait(n int) []string {
+	f.t.Helper()
+	end := time.After(20 * time.Second)
+	for {
+		if got, _ := f.c.snapshot(); len(got) >= n {
+			return got
+		}
+		select {
+		case <-f.c.news:
+		case <-time.After(100 * time.Millisecond):
+		case <-end:
+			got, gaps := f.c.snapshot()
+			f.t.Fatalf("got %d records, want %d; gaps %v", len(got), n, gaps)
+		}
+	}
+}
+
+// first waits until the follower waits for the first time.
+func (f *following) first() {
+	f.t.Helper()
+	select {
+	case <-f.c.news:
+	case <-time.After(20 * time.Second):
+		f.t.Fatal("it does not come to wait")
+	}
+}
+
+func (f *following) ended() error {
+	f.t.Helper()
+	select {
+	case err := <-f.done:
+		f.done = nil
+		return err
+	case <-time.After(20 * time.Second):
+		f.t.Fatal("the follow does not end")
+		return nil
+	}
+}
+
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	for _, hub := range []bool{true, false} {
+		t.Run(fmt.Sprintf("hub=%v", hub), func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			l := tr.logs()
+			if hub {
+				l = tr.watchedLogs()
+			}
+			tr.write("0.log", lines(0, 10))
+			q := podlog.NewQuery()
+			q.Tail = 3
+			f := follow(t, l, podlog.Fixed{tr.target()}, q)
+			f.wait(3)
+			tr.append("0.log", lines(10, 20)+"2026-11-23T20:00:01Z stdout F half")
+			f.wait(13)
+			tr.append("0.log", " line\n"+line(1001, "stdout", "P", "piece one, "))
+			f.wait(14)
+			// Rotated in the middle of a line, compressed, and the old file is written to once more.
+			tr.rename("0.log", "0.log.20261123-200100")
+			tr.write("0.log", line(1003, "stdout", "F", "piece three"))
+			tr.append("0.log.20261123-200100", line(1002, "stdout", "P", "piece two, "))
+			f.wait(15)
+			tr.compress("0.log.20261123-200100")
+			tr.append("0.log", lines(20, 30))
+			f.wait(25)
+			tr.write("1.log", lines(30, 40))
+			f.wait(35)
+			tr.append("1.log", lines(40, 50))
+			got := f.wait(45)
+			f.stop()
+			want := slices.Concat(texts(7, 20), []string{"half line", "piece one, piece two, piece three"}, texts(20, 50))
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+			if len(f.c.gaps) != 0 {
+				t.Error(f.c.gaps)
+			}
+			if len(f.c.progress) == 0 || !f.c.progress[0].CaughtUp {
+				t.Error("nothing said that the follower has caught up")
+			}
+		})
+	}
+}
+
+// A line that the runtime had in hand when it opened the next file.
+func TestFollowLateLine(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 5))
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, podlog.NewQuery())
+	f.wait(5)
+	tr.rename("0.log", "0.log.20261123-200100")
+	tr.write("0.log", lines(6, 8))
+	f.wait(7)
+	tr.append("0.log.20261123-200100", lines(5, 6))
+	got := f.wait(8)
+	slices.Sort(got)
+	if d := cmp.Diff(texts(0, 8), got); d != "" {
+		t.Error(d)
+	}
+	// Who goes on after it gets nothing twice.
+	q := podlog.NewQuery()
+	q.Cursor = podlog.MakeCursor(f.c.positions[7])
+	if c := tr.read(q); len(c.texts) != 0 || len(c.gaps) != 0 {
+		t.Errorf("got %v, %v again", c.texts, c.gaps)
+	}
+}
+
+func TestFollowCopyTruncate(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	var want []string
+	n := 0
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, podlog.NewQuery())
+	for i := range 20 {
+		tr.append("0.log", lines(n, n+50))
+		want = append(want, texts(n, n+50)...)
+		n += 50
+		if i%2 == 0 {
+			f.wait(n)
+		}
+		text, err := os.ReadFile(filepath.Join(tr.dir, "0.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.write(fmt.Sprintf("0.log.20261123-2000%02d", i), string(text))
+		if err := os.Truncate(filepath.Join(tr.dir, "0.log"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := f.wait(n)
+	f.stop()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if len(f.c.gaps) != 0 {
+		t.Error(f.c.gaps)
+	}
+}
+
+// set is a Set that tests change.
+type set struct {
+	mu      sync.Mutex
+	targets []podlog.Target
+	changed chan struct{}
+	open    bool
+}
+
+func (s *set) Targets(context.Context) ([]podlog.Target, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.targets), nil
+}
+func (s *set) Changed() <-chan struct{} { return s.changed }
+func (s *set) Open() bool               { return s.open }
+
+func (s *set) change(targets ...podlog.Target) {
+	s.mu.Lock()
+	s.targets = targets
+	s.mu.Unlock()
+	s.changed <- struct{}{}
+}
+
+func TestFollowSet(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 5))
+	s := &set{targets: []podlog.Target{tr.target()}, changed: make(chan struct{}, 1), open: true}
+	q := podlog.NewQuery()
+	q.Tail = 2
+	f := follow(t, tr.watchedLogs(), s, q)
+	f.wait(2)
+	other := tr.target()
+	other.Source.Container, other.Dir = "other", "default_web_0f1e/other"
+	s.change(tr.target(), other)
+	// It comes later than it is known, and all of it is new.
+	dir := filepath.Join(tr.root, other.Dir)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"0.log": lines(10, 15), "1.log": lines(15, 20)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.change(tr.target(), other)
+	got := f.wait(12)
+	if d := cmp.Diff(append(texts(3, 5), texts(10, 20)...), got); d != "" {
+		t.Error(d)
+	}
+	// Gone, with what it wrote last.
+	tr.append("0.log", lines(20, 22))
+	s.change(other)
+	f.wait(14)
+}
+
+func TestFollowEnds(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 5)+line(5, "stderr", "P", "the end"))
+	ended := tr.target()
+	ended.Ended = true
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{ended}, podlog.NewQuery())
+	if err := f.ended(); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(append(texts(0, 5), "the end"), f.c.texts); d != "" {
+		t.Error(d)
+	}
+}
+
+// What was rotated away while noded, or its client, was not looking is a gap; what is left comes.
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 10))
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, podlog.NewQuery())
+	f.wait(10)
+	f.stop()
+	at := podlog.MakeCursor(f.c.positions[9])
+
+	tr.append("0.log", lines(10, 20))
+	tr.rename("0.log", "0.log.20261123-200100")
+	tr.compress("0.log.20261123-200100")
+	tr.write("0.log", lines(20, 30))
+	q := podlog.NewQuery()
+	q.Cursor = at
+	c := tr.read(q)
+	if d := cmp.Diff(texts(10, 30), c.texts); d != "" {
+		t.Error(d)
+	}
+	if len(c.gaps) != 0 {
+		t.Error(c.gaps)
+	}
+
+	tr.remove("0.log.20261123-200100.gz")
+	c = tr.read(q)
+	if d := cmp.Diff(texts(20, 30), c.texts); d != "" {
+		t.Error(d)
+	}
+	if len(c.gaps) != 1 || c.gaps[0].Reason != journal.GapCursorLost || c.gaps[0].Source != "default/web/app" ||
+		c.gaps[0].First != journal.Usec(base.Add(9*time.Millisecond).UnixMicro()) || c.gaps[0].Last != journal.Usec(base.Add(20*time.Millisecond).UnixMicro()) {
+		t.Errorf("got %+v", c.gaps)
+	}
+}
+
+// A client that does not read while files are rotated and removed gets what it has a hand on, a gap, and the rest.
+func TestFollowSlow(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 10))
+	l := tr.watchedLogs()
+	c := &collected{news: make(chan struct{}, 1)}
+	blocked, release := make(chan struct{}), make(chan struct{})
+	c.onRecord = func(n int, _ *podlog.Record) error {
+		if n == 5 {
+			close(blocked)
+			<-release
+		}
+		return nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	q := podlog.NewQuery()
+	q.Follow = true
+	f := &following{t: t, c: c, cancel: cancel, done: make(chan error, 1)}
+	go func() { f.done <- l.Read(ctx, podlog.Fixed{tr.target()}, q, c) }()
+	<-blocked
+	for i := 1; i < 6; i++ {
+		name := fmt.Sprintf("0.log.20261123-20000%d", i)
+		tr.rename("0.log", name)
+		tr.compress(name)
+		tr.write("0.log", lines(10*i, 10*i+10))
+		if i > 2 {
+			tr.remove(fmt.Sprintf("0.log.20261123-20000%d.gz", i-2))
+		}
+	}
+	close(release)
+	// The files of 0 to 29 are gone, of which the first is open; 30 to 59 is there.
+	got := f.wait(30)
+	f.stop()
+	if d := cmp.Diff(append(texts(0, 10), texts(30, 60)...), got); d != "" {
+		t.Error(d)
+	}
+	if len(c.gaps) != 1 || c.gaps[0].Reason != journal.GapVacuumed {
+		t.Errorf("got gaps %+v", c.gaps)
+	}
+}
