@@ -67,16 +67,6 @@ func (f *following) wait(n int) []string {
 	}
 }
 
-// first waits until the follower waits for the first time.
-func (f *following) first() {
-	f.t.Helper()
-	select {
-	case <-f.c.news:
-	case <-time.After(20 * time.Second):
-		f.t.Fatal("it does not come to wait")
-	}
-}
-
 func (f *following) ended() error {
 	f.t.Helper()
 	select {
@@ -330,7 +320,7 @@ func TestFollowSlow(t *testing.T) {
 	}
 	close(release)
 	// The files of 0 to 29 are gone, of which the first is open; 30 to 59 is there.
-	got := f.wait(30)
+	got := f.wait(40)
 	f.stop()
 	if d := cmp.Diff(append(texts(0, 10), texts(30, 60)...), got); d != "" {
 		t.Error(d)

@@ -93,12 +93,11 @@ func (s *segment) grows(later int64, haveLater bool) bool {
 
 // bisect returns the offset of a line before which all lines are before t, in a file whose times grow.
 func (s *segment) bisect(t int64) int64 {
-	low, high := int64(0), int64(0)
-	size, err := s.size()
+	high, err := s.size()
 	if err != nil {
 		return 0
 	}
-	high = size
+	low := int64(0)
 	for high-low > probeStep/16 {
 		middle := low + (high-low)/2
 		at, start, ok := s.timeAt(middle, high)

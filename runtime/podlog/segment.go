@@ -80,7 +80,7 @@ func (s *segment) readAt(p []byte, off int64) (int, error) {
 // size returns the number of bytes that there are now, decompressed.
 func (s *segment) size() (int64, error) {
 	if s.gzip != nil {
-		return s.gzip.measure()
+		return s.gzip.measure(), nil
 	}
 	info, err := s.file.Stat()
 	if err != nil {
@@ -239,14 +239,12 @@ func (g *gunzipped) restart() error {
 
 // measure returns the decompressed size, for which it may have to decompress the file. What cannot be decompressed does not
 // count.
-func (g *gunzipped) measure() (int64, error) {
+func (g *gunzipped) measure() int64 {
 	if g.size >= 0 {
-		return g.size, nil
+		return g.size
 	}
-	if g.reader == nil {
-		if err := g.restart(); err != nil {
-			return g.size, nil
-		}
+	if g.reader == nil && g.restart() != nil {
+		return g.size
 	}
 	n, err := io.CopyN(io.Discard, g.reader, maxGunzip-g.at)
 	g.at += n
@@ -254,5 +252,5 @@ func (g *gunzipped) measure() (int64, error) {
 		err = errTooLarge
 	}
 	_ = g.ended(err)
-	return g.size, nil
+	return g.size
 }
