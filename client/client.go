@@ -59,6 +59,8 @@ type Client struct {
 	conn    *grpc.ClientConn
 	journal nodedv1.JournalServiceClient
 	node    nodedv1.NodeServiceClient
+	logs    nodedv1.LogServiceClient
+	runtime nodedv1.RuntimeServiceClient
 
 	// mu guards the fields below.
 	mu      sync.Mutex
@@ -96,6 +98,8 @@ func Dial(cfg Config) (*Client, error) {
 	}
 	c.journal = nodedv1.NewJournalServiceClient(c.conn)
 	c.node = nodedv1.NewNodeServiceClient(c.conn)
+	c.logs = nodedv1.NewLogServiceClient(c.conn)
+	c.runtime = nodedv1.NewRuntimeServiceClient(c.conn)
 	return c, nil
 }
 

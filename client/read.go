@@ -73,14 +73,7 @@ type reading struct {
 	cursor   journal.Cursor
 	boot     journal.ID128
 	caughtUp bool
-	// told has the files of which the handler knows that they cannot be read.
-	told map[fileGap]bool
-}
-
-// fileGap names a trouble of a file as a whole, which every attempt tells anew.
-type fileGap struct {
-	path   string
-	reason journal.GapReason
+	told     toldGaps
 }
 
 // attempt reads from one stream until it ends.
@@ -114,7 +107,11 @@ func (r *reading) deliver(m *nodedv1.JournalServiceReadResponse) error {
 	case *nodedv1.JournalServiceReadResponse_Compact:
 		return decodeError(r.decoder.Decode(event.Compact, r.take))
 	case *nodedv1.JournalServiceReadResponse_Gap:
-		return r.deliverGap(wire.GapFromProto(event.Gap))
+		g := wire.GapFromProto(event.Gap)
+		// A gap of a journal file names it by its path.
+		if !strings.HasPrefix(g.Source, "/") || r.told.isNew(g) {
+			return r.handler.Gap(g)
+		}
 	case *nodedv1.JournalServiceReadResponse_Progress:
 		p := wire.ProgressFromProto(event.Progress)
 		if err := r.handler.Progress(p); err != nil {
@@ -148,25 +145,6 @@ func (r *reading) reached(boot journal.ID128) {
 	if r.boot.IsZero() {
 		r.boot = boot
 	}
-}
-
-// deliverGap hands a gap out, but a file that cannot be read only once.
-func (r *reading) deliverGap(g journal.Gap) error {
-	switch g.Reason {
-	case journal.GapTruncated, journal.GapCorrupt, journal.GapUnsupported, journal.GapDenied:
-		if g.Count != 0 || !strings.HasPrefix(g.Source, "/") {
-			break
-		}
-		key := fileGap{g.Source, g.Reason}
-		if r.told[key] {
-			return nil
-		}
-		if r.told == nil {
-			r.told = make(map[fileGap]bool)
-		}
-		r.told[key] = true
-	}
-	return r.handler.Gap(g)
 }
 
 // position returns the position as a cursor; empty before there is one.
