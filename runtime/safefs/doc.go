@@ -21,9 +21,10 @@
 //   - a file is first opened with O_PATH, which opens no device and blocks on no FIFO. Only if it is a regular file, that same inode is opened
 //     for reading through /proc/self/fd, so that no exchange of the name in between can matter, and without waiting for leases;
 //   - it must have one name. A link count of one does not tell that alone: a second name may have led to the file and be gone when the links
-//     are counted. So the name that led to the file must still exist after the count, which /proc/self/fd tells of the open file.
-//     A file whose name went is looked up again.
+//     are counted. So after the count the name that led to the file must still exist, and lead to it, which /proc/self/fd
+//     tells of the open file. The count goes down before the name is marked as gone, both under the lock of the directory; so that lock
+//     is waited for in between. A file whose name went is looked up again.
 //
-// Without /proc the name is resolved a second time and must give the same file; a race is then detected with high probability
-// only. Other systems use os.Root and refuse links that they see. Their purpose is to read copied trees.
+// Without /proc only the name can be looked up again. To deceive that, somebody must twice hit a moment of less than a
+// microsecond. Other systems use os.Root and refuse links that they see. Their purpose is to read copied trees.
 package safefs

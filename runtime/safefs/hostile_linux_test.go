@@ -202,6 +202,9 @@ func race(t *testing.T, root *Root, swaps int, hard bool) {
 		}
 	}
 	wg.Wait()
+	if b, err := os.ReadFile(secret); string(b) != canary {
+		t.Errorf("the canary is %q, %v", b, err)
+	}
 	t.Logf("%d opened, %d refused", opened, refused)
 	if opened == 0 || refused == 0 {
 		t.Errorf("%d opened, %d refused: there was no race", opened, refused)
@@ -213,6 +216,8 @@ func swap(t *testing.T, dir, secret string, swaps int, hard bool) {
 	c := filepath.Join(dir, "c")
 	name, next := filepath.Join(c, "0.log"), filepath.Join(dir, "next")
 	good := func() error { return os.WriteFile(next, []byte("good"), 0o644) }
+	// A rename onto another name of the same file does nothing, so that next may still be there.
+	put := func(make func() error) error { return errors.Join(os.RemoveAll(next), make(), os.Rename(next, name)) }
 	bad := []func() error{
 		func() error { return os.Symlink(secret, next) },
 		func() error { return unix.Mkfifo(next, 0o666) },
@@ -233,11 +238,12 @@ func swap(t *testing.T, dir, secret string, swaps int, hard bool) {
 		case i%8 == 7: // the directory, with a link to that of the secret
 			err = errors.Join(unix.Renameat2(unix.AT_FDCWD, c, unix.AT_FDCWD, evil, unix.RENAME_EXCHANGE),
 				unix.Renameat2(unix.AT_FDCWD, c, unix.AT_FDCWD, evil, unix.RENAME_EXCHANGE))
+		case i%8 == 6: // nothing, so that a removal is tried as well as a rename
+			err = os.Remove(name)
 		case i%2 == 0:
-			// A rename onto another name of the same file does nothing.
-			err = errors.Join(os.RemoveAll(next), bad[i/2%len(bad)](), os.Rename(next, name))
+			err = put(bad[i/2%len(bad)])
 		default:
-			err = errors.Join(good(), os.Rename(next, name))
+			err = put(good)
 		}
 		if err != nil {
 			t.Errorf("swap %d: %v", i, err)

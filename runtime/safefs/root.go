@@ -71,7 +71,7 @@ type Dir struct {
 	// name is its path beneath the root.
 	name string
 	file *os.File
-	sys  dirSystem
+	dirSystem
 }
 
 // Names returns the names in the directory, unsorted, at most most of them; more tells that there are others.

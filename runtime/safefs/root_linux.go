@@ -36,15 +36,28 @@ type rootSystem struct {
 	walk, noProc atomic.Bool
 }
 
+// dirSystem is the directory once more on systems that need it.
 type dirSystem struct{}
 
 func (r *Root) open(name string) (*os.File, error) {
-	root, err := r.handle()
+	at, base := unix.AT_FDCWD, name
+	var err error
+	if slash := strings.LastIndexByte(name, '/'); slash < 0 {
+		at, err = openAt(unix.AT_FDCWD, r.path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
+	} else {
+		base = name[slash+1:]
+		var root int
+		if root, err = r.handle(); err != nil {
+			return nil, err
+		}
+		at, err = r.lookup(root, name[:slash], dirFlags)
+		closeFD(root)
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer closeFD(root)
-	return r.openFile(root, name, name)
+	defer closeFD(at)
+	return r.openFile(at, base, name)
 }
 
 func (r *Root) openDir(name string) (*Dir, error) {
@@ -93,6 +106,7 @@ func (r *Root) openDirAt(at int, name, whole string) (*Dir, error) {
 	return &Dir{root: r, name: whole, file: os.NewFile(uintptr(fd), r.full(whole))}, nil
 }
 
+// openFile opens a file in a directory.
 func (r *Root) openFile(at int, name, whole string) (*os.File, error) {
 	for range tries {
 		fd, err := r.openOnce(at, name)
@@ -107,7 +121,7 @@ func (r *Root) openFile(at int, name, whole string) (*os.File, error) {
 }
 
 func (r *Root) openOnce(at int, name string) (int, error) {
-	path, err := r.lookup(at, name, pathFlags)
+	path, err := openAt(at, name, pathFlags)
 	if err != nil {
 		return -1, err
 	}
@@ -120,16 +134,14 @@ func (r *Root) openOnce(at int, name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err := checkFD(fd, &after); err != nil {
-		closeFD(fd)
-		return -1, err
+	if err = checkFD(fd, &after); err == nil && !sameFile(&before, &after) {
+		err = errChanged
 	}
-	if before.Ino != after.Ino || before.Dev != after.Dev {
-		closeFD(fd)
-		return -1, errChanged
+	if err == nil {
+		// The links have been counted; see the package comment for why the order matters.
+		err = r.checkName(fd, at, name, &after)
 	}
-	// The links have been counted; see the package comment for why the order matters.
-	if err := r.named(fd, at, name, &after); err != nil {
+	if err != nil {
 		closeFD(fd)
 		return -1, err
 	}
@@ -146,46 +158,58 @@ func (r *Root) reopen(path, at int, name string) (int, error) {
 		// What path is a handle of exists, with a name or without.
 		r.sys.noProc.Store(true)
 	}
-	return r.lookup(at, name, readFlags|unix.O_NOFOLLOW)
+	fd, err := openAt(at, name, readFlags|unix.O_NOFOLLOW)
+	return fd, inTheWay(err)
 }
 
-// named says whether the name that led to an open file is still there. The kernel marks a name that was removed, for
-// good, also when the file gets another one.
-func (r *Root) named(fd, at int, name string, st *unix.Stat_t) error {
-	if r.sys.noProc.Load() {
-		return r.namedAgain(at, name, st)
-	}
-	const deleted = " (deleted)"
-	var buf [unix.PathMax + len(deleted)]byte
-	n, err := unix.Readlink(procName(fd), buf[:])
-	if err != nil {
+// checkName says whether the name that led to an open file is still there, and still leads to it.
+func (r *Root) checkName(fd, at int, name string, st *unix.Stat_t) error {
+	if err := settle(at); err != nil {
 		return err
 	}
-	if n == len(buf) || bytes.HasSuffix(buf[:n], []byte(deleted)) {
+	if !r.sys.noProc.Load() {
+		const deleted = " (deleted)"
+		var buf [unix.PathMax + len(deleted)]byte
+		n, err := unix.Readlink(procName(fd), buf[:])
+		if err != nil {
+			return err
+		}
+		if n == len(buf) || bytes.HasSuffix(buf[:n], []byte(deleted)) {
+			return errChanged
+		}
+	}
+	var now unix.Stat_t
+	err := again(func() error { return unix.Fstatat(at, name, &now, unix.AT_SYMLINK_NOFOLLOW) })
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return errChanged
+	case err != nil:
+		return err
+	case now.Nlink != 1, !sameFile(st, &now):
 		return errChanged
 	}
 	return nil
 }
 
-// namedAgain looks the name up again, for systems without /proc.
-func (r *Root) namedAgain(at int, name string, st *unix.Stat_t) error {
-	for range 2 {
-		fd, err := r.lookup(at, name, pathFlags)
-		if err != nil {
-			return err
-		}
-		var now unix.Stat_t
-		err = checkFD(fd, &now)
-		closeFD(fd)
-		switch {
-		case err != nil:
-			return err
-		case now.Ino != st.Ino || now.Dev != st.Dev:
-			return errChanged
-		}
+// settle waits until the removals and renames are over that go on in a directory. They count the links down before the
+// name is gone, and hold the lock of the directory meanwhile, which reading names takes as well. There is no room for
+// a name: nothing is read, and the place in the directory stays.
+func settle(at int) error {
+	var none [1]byte
+	err := again(func() error {
+		_, err := unix.Getdents(at, none[:])
+		return err
+	})
+	switch {
+	case err == nil, errors.Is(err, unix.EINVAL):
+		return nil
+	case errors.Is(err, unix.ENOENT): // the directory was removed
+		return errChanged
 	}
-	return nil
+	return err
 }
+
+func sameFile(a, b *unix.Stat_t) bool { return a.Ino == b.Ino && a.Dev == b.Dev }
 
 // lookup opens a name beneath a directory without following links.
 func (r *Root) lookup(at int, name string, flags int) (int, error) {

@@ -36,16 +36,16 @@ func (r *Root) openDir(name string) (*Dir, error) {
 	return openDir(r, at, name, name)
 }
 
-func (d *Dir) open(name string) (*os.File, error) { return openFile(d.sys.at, name) }
+func (d *Dir) open(name string) (*os.File, error) { return openFile(d.at, name) }
 
-func (d *Dir) openDir(name string) (*Dir, error) { return openDir(d.root, d.sys.at, name, d.sub(name)) }
+func (d *Dir) openDir(name string) (*Dir, error) { return openDir(d.root, d.at, name, d.sub(name)) }
 
 func (d *Dir) stat(name string) (fs.FileInfo, error) {
-	info, err := d.sys.at.Lstat(name)
+	info, err := d.at.Lstat(name)
 	return info, reason(err)
 }
 
-func (d *Dir) close() error { return errors.Join(d.file.Close(), d.sys.at.Close()) }
+func (d *Dir) close() error { return errors.Join(d.file.Close(), d.at.Close()) }
 
 func openFile(at *os.Root, name string) (*os.File, error) {
 	before, err := plain(at, name)
@@ -84,7 +84,7 @@ func openDir(r *Root, at *os.Root, name, whole string) (*Dir, error) {
 		_ = sub.Close()
 		return nil, reason(err)
 	}
-	d := &Dir{root: r, name: whole, file: file, sys: dirSystem{at: sub}}
+	d := &Dir{root: r, name: whole, file: file, dirSystem: dirSystem{at: sub}}
 	if err := same(file, before); err != nil {
 		_ = d.close()
 		return nil, err
