@@ -115,6 +115,10 @@ fuzz: ## Run every fuzz test for FUZZTIME
 digest: deps ## Compare the journal engines over ENTRIES generated entries (SEED=)
 	go test ./test/digest -count=1 -v -timeout 120m -run 'TestDigest$$' -args -entries=$(ENTRIES) -seed=$(SEED)
 
+.PHONY: verify-follow
+verify-follow: deps ## Follow a container through 1,000 rotations, 50 restarts and 20 kills of noded (SEED=)
+	go test ./test/logs -count=1 -v -timeout 60m -run 'TestFollowNoded$$' -args -long -seed=$(SEED)
+
 .PHONY: bench
 bench: deps build ## Compare nodectl with journalctl on the same 2,000,000 entries (BENCHFLAGS='-entries 300000')
 	go run ./test/bench -bin "$(BINDIR)" $(BENCHFLAGS)
@@ -126,6 +130,10 @@ bench-many: deps build ## Measure the last lines of 1,500 files (BENCHFLAGS=)
 .PHONY: bench-follow
 bench-follow: deps build ## Measure following in a booted node: losses, delays, processor time (BENCHFLAGS=)
 	go run ./test/bench -bin "$(BINDIR)" -follow $(BENCHFLAGS)
+
+.PHONY: bench-logs
+bench-logs: deps build ## Compare nodectl logs with the kubelet's reader on 500 MB, and follow many containers (BENCHFLAGS=)
+	go run ./test/bench -bin "$(BINDIR)" -logs $(BENCHFLAGS)
 
 .PHONY: microbench
 microbench: deps ## Run the benchmarks of the packages (BENCH=regexp, PACKAGES=)

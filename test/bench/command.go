@@ -60,14 +60,14 @@ func (c command) wait(cmd *exec.Cmd, stderr *bytes.Buffer) error {
 	return nil
 }
 
-// read runs the command and hands its output to a digest.
-func (c command) read(ctx context.Context, d *digest) error {
+// read runs the command and hands its output to a writer.
+func (c command) read(ctx context.Context, to io.Writer) error {
 	cmd, out, stderr, err := c.start(ctx)
 	if err != nil {
 		return err
 	}
 	defer out.Close()
-	_, err = io.CopyBuffer(d, struct{ io.Reader }{out}, make([]byte, pipeBytes))
+	_, err = io.CopyBuffer(to, struct{ io.Reader }{out}, make([]byte, pipeBytes))
 	return errors.Join(err, c.wait(cmd, stderr))
 }
 

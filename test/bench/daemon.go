@@ -25,17 +25,24 @@ type daemon struct {
 	cmd     *exec.Cmd
 	address string
 	dir     string
-	stderr  bytes.Buffer
+	// remove are directories that are of no use after it.
+	remove []string
+	stderr bytes.Buffer
 }
 
 // startDaemon starts noded and waits until it answers.
 func startDaemon(ctx context.Context, bin, journal, engine string) (*daemon, error) {
+	return startConfigured(ctx, bin, journal, engine, "")
+}
+
+// startConfigured starts noded with a configuration.
+func startConfigured(ctx context.Context, bin, journal, engine, settings string) (*daemon, error) {
 	dir, err := os.MkdirTemp("", "noded-bench-run")
 	if err != nil {
 		return nil, err
 	}
 	config, socket := filepath.Join(dir, "noded.yaml"), filepath.Join(dir, "s")
-	if err := os.WriteFile(config, nil, 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		return nil, err
 	}
 	d := &daemon{address: "unix://" + socket, dir: dir}
@@ -60,7 +67,9 @@ func startDaemon(ctx context.Context, bin, journal, engine string) (*daemon, err
 func (d *daemon) stop() {
 	_ = d.cmd.Process.Signal(syscall.SIGTERM)
 	_ = d.cmd.Wait()
-	_ = os.RemoveAll(d.dir)
+	for _, dir := range append(d.remove, d.dir) {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 // memory is what a process uses, in bytes.

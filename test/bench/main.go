@@ -12,9 +12,10 @@
 //	go run ./test/bench -bin bin -against libsystemd
 //	go run ./test/bench -bin bin -many
 //	go run ./test/bench -bin bin -follow
+//	go run ./test/bench -bin bin -logs
 //
 // With -many it measures the first lines out of very many files, with -follow, in a booted node (root needed), how soon and
-// at what cost new entries are printed.
+// at what cost new entries are printed, with -logs the logs of containers against the kubelet's own reader.
 package main
 
 import (
@@ -56,6 +57,9 @@ type settings struct {
 	span   time.Duration
 	rate   int
 	write  string
+
+	logs  bool
+	lines int
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -72,13 +76,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&s.many, "many", false, "measure -n 10 of very many files instead")
 	flags.IntVar(&s.files, "files", 1500, "with -many: number of files")
 	flags.BoolVar(&s.follow, "follow", false, "measure following instead; needs root")
-	flags.DurationVar(&s.span, "span", time.Minute, "with -follow: how long entries are written")
+	flags.DurationVar(&s.span, "span", time.Minute, "with -follow and -logs: how long entries are written")
 	flags.IntVar(&s.rate, "rate", 20_000, "with -follow: entries a second of the run that looks for losses")
 	flags.StringVar(&s.write, "write", "", "with -follow: write entries, as this program lets itself do in the node")
+	flags.BoolVar(&s.logs, "logs", false, "measure logs of containers instead")
+	flags.IntVar(&s.lines, "lines", 3_000_000, "with -logs: number of lines")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() > 0 || s.entries < 1000 || s.runs < 1 || s.files < 1 || s.rate < 1 || s.span < time.Second || s.many && s.follow {
+	if flags.NArg() > 0 || s.entries < 1000 || s.runs < 1 || s.files < 1 || s.rate < 1 || s.span < time.Second ||
+		s.lines < 20_000 || s.many && s.follow || s.logs && (s.many || s.follow) {
 		return errors.New("wrong flags; see -help")
 	}
 	switch {
@@ -86,6 +93,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return writeEntries(ctx, s.write, stdout)
 	case s.follow:
 		return s.measureFollow(ctx, stdout, stderr)
+	case s.logs:
+		return s.measureLogs(ctx, stdout, stderr)
 	case s.many:
 		return s.measureMany(ctx, stdout, stderr)
 	default:

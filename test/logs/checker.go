@@ -212,6 +212,9 @@ func (c *Checker) Progress(p podlog.Progress) error {
 	return nil
 }
 
+// Flush implements podlog.Sink.
+func (c *Checker) Flush() error { return nil }
+
 // Report says what became of the lines.
 type Report struct {
 	Counts Counts
@@ -299,7 +302,8 @@ func (c *Checker) losses(r *Report) {
 			inGap[g]++
 		} else {
 			r.Unreported++
-			note(&r.GapTexts, "unreported: line %d, run %d, time %d, %v", place, l.run, l.time, l.stream)
+			note(&r.GapTexts, "unreported: line %d, run %d, time %d, %v, %d bytes, late %v, open %v, file %d %+v", place, l.run, l.time, l.stream,
+				l.length, l.late, l.open, l.file, c.truth.files[l.file])
 		}
 	}
 	for i, g := range c.gaps {
@@ -326,4 +330,14 @@ func (c *Checker) gapOf(place int32, l *line) int {
 		}
 	}
 	return -1
+}
+
+// hasLast reports whether the line that was written last has come.
+func (c *Checker) hasLast() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.truth.mu.Lock()
+	defer c.truth.mu.Unlock()
+	n := len(c.truth.lines)
+	return n > 0 && len(c.seen) >= n && c.seen[n-1]
 }

@@ -44,6 +44,9 @@ type Options struct {
 	Zone  *time.Location
 }
 
+// mostLate is how long a runtime that has a new file may take to write what it has in a buffer to the one before.
+const mostLate = 10 * time.Millisecond
+
 // Log is the log of one container as the runtime writes it. Write and Piece are for one goroutine, Rotate for another one.
 type Log struct {
 	options Options
@@ -63,9 +66,10 @@ type Log struct {
 	file *os.File
 	// place is that of file in the truth.
 	place int32
-	// late is the file before it, if one more piece is to go there.
+	// late is the file before it, if one more piece is to go there until lateEnd.
 	late      *os.File
 	latePlace int32
+	lateEnd   time.Time
 	// begun are the lines of each stream that are not finished, by Stream.
 	begun  [3]begun
 	buffer []byte
@@ -130,7 +134,7 @@ func (l *Log) reopen(late bool) error {
 	switch {
 	case l.file == nil:
 	case late:
-		l.late, l.latePlace = l.file, l.place
+		l.late, l.latePlace, l.lateEnd = l.file, l.place, time.Now().Add(mostLate)
 	default:
 		err = errors.Join(err, l.file.Close())
 	}
@@ -190,11 +194,11 @@ func (l *Log) Piece(stderr bool) (more bool, err error) {
 	piece := b.rest[:min(len(b.rest), l.options.PieceBytes)]
 	more = len(piece) < len(b.rest)
 	f, place := l.file, l.place
-	if l.late != nil {
+	late := l.late != nil && time.Now().Before(l.lateEnd)
+	if late {
 		f, place = l.late, l.latePlace
-		l.truth.change(func(_ []file, c *Counts) { c.Late++ })
 	}
-	at := l.truth.piece(b.place, l.options.Clock().UnixNano(), place, !more)
+	at := l.truth.piece(b.place, l.options.Clock().UnixNano(), place, !more, late)
 	l.buffer = l.appendPiece(l.buffer[:0], at, stream, piece, more, b.open)
 	if _, err := f.Write(l.buffer); err != nil {
 		return false, err

@@ -35,8 +35,9 @@ type line struct {
 	sum    uint64
 	// written is when its last piece was written; zero as long as that has not happened.
 	written time.Time
-	// file is the place in files of the file that the last piece is in.
+	// file is the place in files of the file that the last piece is in. late: a piece came into it after the next file existed.
 	file int32
+	late bool
 }
 
 // file is one file, under whatever name.
@@ -86,7 +87,7 @@ func (t *Truth) begin(l Line, stream podlog.Stream, run uint32, pieces int) int3
 
 // piece tells that a piece of a line is about to be written into a file, and returns its time: the one that is wanted, or the next one
 // that no piece has.
-func (t *Truth) piece(place int32, wanted int64, file int32, last bool) int64 {
+func (t *Truth) piece(place int32, wanted int64, file int32, last, late bool) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for {
@@ -107,6 +108,10 @@ func (t *Truth) piece(place int32, wanted int64, file int32, last bool) int64 {
 		l.written = time.Now()
 	}
 	t.counts.Pieces++
+	if late {
+		l.late = true
+		t.counts.Late++
+	}
 	return wanted
 }
 

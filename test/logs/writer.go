@@ -21,7 +21,8 @@ type Writer struct {
 	random *rand.Rand
 	// pending says of which streams there is an unfinished line.
 	pending [2]bool
-	written int
+	// slow is for how many lines more the unfinished line of slowStream is not hurried.
+	slow, slowStream int
 }
 
 // Lines writes a number of lines. With restarts, as many lie evenly between them; at some of these the last line has no
@@ -67,12 +68,22 @@ func sleepUntil(ctx context.Context, until time.Time) error {
 	}
 }
 
-// next begins a line and writes pieces until it is finished, or the next line is of a stream that has none.
+// next begins a line, after the line of its stream before has been finished. Now and then a line in pieces is written so slowly that
+// many lines of the other stream come between.
 func (w *Writer) next() error {
 	line := w.Generator.Next()
 	stream := 0
 	if line.Stderr {
 		stream = 1
+	}
+	if w.slow--; w.slow > 0 && w.pending[w.slowStream] {
+		stream = 1 - w.slowStream
+		line.Stderr = stream == 1
+		if w.random.IntN(50) == 0 {
+			if err := w.piece(w.slowStream); err != nil {
+				return err
+			}
+		}
 	}
 	for w.pending[stream] {
 		if err := w.piece(w.random.IntN(2)); err != nil {
@@ -83,7 +94,13 @@ func (w *Writer) next() error {
 		return err
 	}
 	w.pending[stream] = true
-	return w.piece(stream)
+	if err := w.piece(stream); err != nil {
+		return err
+	}
+	if w.slow <= 0 && w.pending[stream] && w.random.IntN(2) == 0 {
+		w.slow, w.slowStream = w.random.IntN(300), stream
+	}
+	return nil
 }
 
 // piece writes a piece of a stream if there is an unfinished line.
