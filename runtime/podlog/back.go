@@ -136,6 +136,23 @@ func (s *segment) lineStart(off, end int64) int64 {
 	return end
 }
 
+// lineBegin returns where the line begins that an offset is within, or an offset within it that is far before.
+func (s *segment) lineBegin(off int64) int64 {
+	buf := make([]byte, lookBackBytes)
+	for to := off; to > 0 && off-to < maxLineBack; {
+		from := max(0, to-int64(len(buf)))
+		n, _ := s.readAt(buf[:to-from], from)
+		if i := bytes.LastIndexByte(buf[:n], '\n'); i >= 0 {
+			return from + int64(i) + 1
+		}
+		to = from
+	}
+	return max(0, off-maxLineBack)
+}
+
+// maxLineBack is how far back the beginning of one line is looked for.
+const maxLineBack = 64 << 20
+
 // endsWith reports whether the record before a place is in the file.
 func endsWith(s *segment, at Position) bool {
 	var last [1]byte

@@ -21,8 +21,8 @@ type Config struct {
 	Pods, Docker *safefs.Root
 	// Hub watches directories for followers. nil: they look for new records now and then.
 	Hub *dirwatch.Hub
-	// MaxRecordBytes is the length over which a line is given in several records, each but the last one partial. nil, or a
-	// result of zero, means DefaultMaxRecordBytes.
+	// MaxRecordBytes is the length over which a line is given in several records, each but the last one partial; it is at
+	// least 32 KiB. nil, or a result of zero, means DefaultMaxRecordBytes.
 	MaxRecordBytes func() int
 	Logger         *slog.Logger
 }
@@ -39,7 +39,7 @@ func (l *Logs) maxRecordBytes() int {
 	if l.config.MaxRecordBytes == nil {
 		return DefaultMaxRecordBytes
 	}
-	return cmp.Or(max(0, l.config.MaxRecordBytes()), DefaultMaxRecordBytes)
+	return max(cmp.Or(max(0, l.config.MaxRecordBytes()), DefaultMaxRecordBytes), minBuffer)
 }
 
 // root returns where the logs of a layout are; nil if there are none.

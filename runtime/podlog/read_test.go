@@ -308,9 +308,31 @@ func TestBadLines(t *testing.T) {
 
 func TestLongLine(t *testing.T) {
 	t.Parallel()
-	tr := newTree(t)
 	long := strings.Repeat("0123456789", 500_000)
-	tr.write("0.log", line(0, "stdout", "F", "before")+line(1, "stderr", "F", long)+line(2, "stdout", "F", "after"))
+	t.Run("one line", func(t *testing.T) {
+		t.Parallel()
+		testLongLine(t, long, line(1, "stderr", "F", long))
+	})
+	t.Run("pieces", func(t *testing.T) {
+		t.Parallel()
+		var pieces strings.Builder
+		const piece = 16 << 10
+		for rest, i := long, 1; ; i++ {
+			if len(rest) <= piece {
+				pieces.WriteString(line(i, "stderr", "F", rest))
+				break
+			}
+			pieces.WriteString(line(i, "stderr", "P", rest[:piece]))
+			rest = rest[piece:]
+		}
+		testLongLine(t, long, pieces.String())
+	})
+}
+
+func testLongLine(t *testing.T, long, written string) {
+	t.Helper()
+	tr := newTree(t)
+	tr.write("0.log", line(0, "stdout", "F", "before")+written+line(9999, "stdout", "F", "after"))
 	c := tr.read(podlog.NewQuery())
 	n := len(c.texts)
 	if n < 4 || c.texts[0] != "before" || c.texts[n-1] != "after" {
@@ -323,8 +345,17 @@ func TestLongLine(t *testing.T) {
 		if r := c.records[i]; r.Partial != (i < n-2) || r.Stream != podlog.Stderr || r.Time != base.Add(time.Millisecond).UnixNano() {
 			t.Errorf("record %d is %+v", i, r)
 		}
-		if len(c.texts[i]) > 2*podlog.DefaultMaxRecordBytes {
+		if len(c.texts[i]) > podlog.DefaultMaxRecordBytes {
 			t.Errorf("record %d has %d bytes", i, len(c.texts[i]))
+		}
+		q := podlog.NewQuery()
+		q.Cursor = podlog.MakeCursor(c.positions[i])
+		rest := tr.read(q)
+		if got, want := strings.Join(rest.texts, ""), strings.Join(c.texts[i+1:], ""); got != want {
+			t.Errorf("after record %d: got %d bytes, want %d", i, len(got), len(want))
+		}
+		if len(rest.records) != n-i-1 || rest.records[0].Unparsed {
+			t.Errorf("after record %d: got %d records", i, len(rest.records))
 		}
 	}
 }

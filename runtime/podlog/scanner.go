@@ -14,14 +14,13 @@ const (
 	// minBuffer is what a scanner reads at first, maxBuffer what it reads at once when there is much to read.
 	minBuffer = 32 << 10
 	maxBuffer = 256 << 10
-	// lineOverhead is what a line of a file can have beside the text of a record.
-	lineOverhead = 1 << 10
 )
 
 // scanner makes records of the lines of a file, and of files that follow each other: a line whose pieces are in two of them is put
 // together. It belongs to one goroutine.
 type scanner struct {
-	// max is the length over which a line is given in several records.
+	// max is the length over which a line is given in several records: no text is longer. It is at least minBuffer, so that
+	// what the runtime writes at once is less.
 	max int
 
 	seg    *segment
@@ -41,6 +40,9 @@ type scanner struct {
 	long          longLine
 	nuls          int64
 	sequentialFor int
+	// held: piece, of the line at heldAt, has no place in the record that was given.
+	held   bool
+	heldAt int64
 }
 
 // openLine is a line of which not all pieces have been seen.
@@ -70,6 +72,7 @@ func (s *scanner) use(seg *segment, offset, limit int64) {
 	s.pos, s.end, s.searched, s.base = 0, 0, 0, offset
 	s.long = longLine{}
 	s.nuls = 0
+	s.held = false
 }
 
 // forget drops unfinished lines.
@@ -86,11 +89,17 @@ func (s *scanner) offset() int64 { return s.base + int64(s.pos) }
 // next gives the next record. It returns io.EOF when there is no more whole line, for now; what follows a later
 // write is found by calling again. Other errors are of the file, see segment.readAt.
 func (s *scanner) next(r *Record) error {
+	if s.held {
+		s.held = false
+		if s.join(s.heldAt, r) {
+			return nil
+		}
+	}
 	for {
 		i := bytes.IndexByte(s.buf[s.pos+s.searched:s.end], '\n')
 		if i < 0 {
 			s.searched = s.end - s.pos
-			if s.searched >= s.max+lineOverhead {
+			if s.searched >= s.max {
 				if s.takeLong(r) {
 					return nil
 				}
@@ -124,7 +133,7 @@ func (s *scanner) fill() error {
 	case s.buf == nil:
 		s.buf = getBuffer(minBuffer)
 	case s.end == len(s.buf) || s.sequentialFor > 0 && len(s.buf) < maxBuffer:
-		larger := getBuffer(min(2*len(s.buf), max(maxBuffer, s.max+lineOverhead)))
+		larger := getBuffer(min(2*len(s.buf), max(maxBuffer, s.max)))
 		copy(larger, s.buf[:s.end])
 		putBuffer(s.buf)
 		s.buf = larger
@@ -186,7 +195,7 @@ func (s *scanner) identify(line []byte) bool {
 
 func (s *scanner) unparsed(text []byte, r *Record) {
 	*r = Record{File: s.file, Unparsed: true, Text: text, End: s.offset()}
-	r.Pending = s.pending(StreamUnknown)
+	r.Pending = s.pending(StreamUnknown, r.End)
 }
 
 // join makes a record of s.piece, together with pieces before it.
@@ -200,7 +209,12 @@ func (s *scanner) join(start int64, r *Record) bool {
 	if !open.begun && !p.partial {
 		r.File, r.Time, r.Zone, r.Stream = s.file, p.time, p.zone, p.stream
 		r.Partial, r.Unparsed, r.Text, r.End = false, false, p.text, s.offset()
-		r.Pending = s.pending(p.stream)
+		r.Pending = s.pending(p.stream, r.End)
+		return true
+	}
+	if len(open.text) > 0 && len(open.text)+len(p.text) > s.max {
+		s.held, s.heldAt = true, start
+		s.give(p.stream, true, start, r)
 		return true
 	}
 	if !open.begun {
@@ -210,24 +224,24 @@ func (s *scanner) join(start int64, r *Record) bool {
 		open.seg, open.start = s.seg, start
 	}
 	open.text = append(open.text, p.text...)
-	if p.partial && len(open.text) < s.max {
+	if p.partial {
 		return false
 	}
-	s.give(p.stream, p.partial, r)
+	s.give(p.stream, false, s.offset(), r)
 	return true
 }
 
-// give makes a record of what there is of an unfinished line.
-func (s *scanner) give(stream Stream, partial bool, r *Record) {
+// give makes a record of what there is of an unfinished line before an offset.
+func (s *scanner) give(stream Stream, partial bool, end int64, r *Record) {
 	open := &s.open[stream]
-	*r = Record{File: s.file, Time: open.time, Zone: open.zone, Stream: stream, Partial: partial, Text: open.text, End: s.offset()}
+	*r = Record{File: s.file, Time: open.time, Zone: open.zone, Stream: stream, Partial: partial, Text: open.text, End: end}
 	open.given = true
 	open.begun = partial
-	r.Pending = s.pending(stream)
+	r.Pending = s.pending(stream, end)
 }
 
-// pending is how far before the offset the first unfinished line of another stream begins; 0 if there is none.
-func (s *scanner) pending(but Stream) int64 {
+// pending is how far before an offset the first unfinished line of another stream begins; 0 if there is none.
+func (s *scanner) pending(but Stream, end int64) int64 {
 	most := int64(0)
 	for stream := Stdout; stream <= Stderr; stream++ {
 		open := &s.open[stream]
@@ -235,9 +249,9 @@ func (s *scanner) pending(but Stream) int64 {
 			continue
 		}
 		if open.seg != s.seg {
-			return s.offset()
+			return end
 		}
-		most = max(most, s.offset()-open.start)
+		most = max(most, end-open.start)
 	}
 	return most
 }
@@ -275,6 +289,33 @@ func (s *scanner) takeLong(r *Record) bool {
 	s.piece.partial = true
 	return s.join(start, r)
 }
+
+// within goes on at an offset within a line of the file, if it is one: a line that is longer than a record can be.
+func (s *scanner) within(offset int64) {
+	if offset == 0 {
+		return
+	}
+	var last [1]byte
+	if n, _ := s.seg.readAt(last[:], offset-1); n == 0 || last[0] == '\n' {
+		return
+	}
+	start := s.seg.lineBegin(offset)
+	head := make([]byte, min(offset-start, headBytes))
+	n, _ := s.seg.readAt(head, start)
+	if n == 0 || !s.identify(head) {
+		return
+	}
+	s.long.active = true
+	s.long.parsed = s.parser.format == formatCRI && s.parser.parse(head[:n], &s.piece)
+	s.long.head = s.piece
+	s.long.head.text = nil
+	// The text before the place is not an unfinished line any more; what comes is the rest of one.
+	s.open[s.piece.stream].begun = s.long.parsed
+	s.open[s.piece.stream].time, s.open[s.piece.stream].zone = s.piece.time, s.piece.zone
+}
+
+// headBytes is more than what a line has before its text.
+const headBytes = 128
 
 // takeLongEnd gives the end of a line of which a part has been given.
 func (s *scanner) takeLongEnd(line []byte, start int64, r *Record) bool {
@@ -316,7 +357,7 @@ func (s *scanner) rest(r *Record) bool {
 			open.begun = false
 			continue
 		}
-		s.give(stream, true, r)
+		s.give(stream, true, s.offset(), r)
 		open.begun = false
 		if r.Pending > 0 {
 			// The place between this record and the one that is still to be given at the same offset.

@@ -180,6 +180,9 @@ func (r *reader) resume(entries []entry, runs []uint32, at Position) error {
 		}
 		r.seg, r.drop, r.at = seg, at.Offset, at.Time
 		r.scan.use(seg, at.Offset-at.Pending, -1)
+		if at.Pending == 0 {
+			r.scan.within(at.Offset)
+		}
 		return nil
 	}
 	return r.resumeLost(entries, at)
