@@ -175,10 +175,11 @@ func (r *logReading) cursor() podlog.Cursor {
 // deliver hands one message out and keeps the position.
 func (r *logReading) deliver(m *nodedv1.LogServiceReadResponse) error {
 	r.begun = true
-	if err := r.deliverEvent(m); err != nil {
-		return err
+	err := r.deliverEvent(m)
+	if err == nil || errors.Is(err, errEnough) {
+		err = cmp.Or(r.sink.Flush(), err)
 	}
-	return r.sink.Flush()
+	return err
 }
 
 func (r *logReading) deliverEvent(m *nodedv1.LogServiceReadResponse) error {
