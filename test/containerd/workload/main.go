@@ -129,10 +129,7 @@ func (w *work) lines(ctx context.Context, value string, odd, even *os.File) erro
 		}
 	}
 	start := time.Now()
-	for i := range n {
-		if ctx.Err() != nil {
-			return nil
-		}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
 		if limited {
 			pause(ctx, time.Until(start.Add(time.Duration(i)*time.Second/time.Duration(perSecond))))
 		}
