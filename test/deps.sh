@@ -11,7 +11,7 @@ build="ca-certificates git gcc libc6-dev libsystemd-dev"
 all="$build
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 	systemd systemd-container systemd-journal-remote dbus
-	containerd runc containernetworking-plugins iproute2
+	containerd runc containernetworking-plugins docker.io iproute2
 	util-linux passwd procps less man-db
 	lintian rpm cpio zstd shellcheck
 "
