@@ -23,7 +23,8 @@ unshare --pid --fork --kill-child --mount-proc sh -c 'echo ready; while :; do sl
 unshare=$!
 # Who reads what this writes may be dead when it is written.
 exec >/dev/null 2>&1
-trap 'kill -s KILL $unshare' TERM
+# It comes once for each thread of the process that dies.
+trap 'kill -s KILL $unshare || :' TERM
 while kill -0 $unshare 2>/dev/null; do
 	wait $unshare || : # a signal ends it early
 done
