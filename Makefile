@@ -34,7 +34,7 @@ TESTFLAGS ?=
 
 GO_LINT := go tool -modfile=tools/lint/go.mod golangci-lint
 GO_BUF := go tool -modfile=tools/buf/go.mod buf
-SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/containerd/run.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
+SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/containerd/run.sh test/docker/run.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
 SHELL_SNIPPETS := $(wildcard packaging/deb/p* packaging/rpm/p*)
 
 .PHONY: help
