@@ -40,6 +40,8 @@ type Group struct {
 	hub *Hub
 	// signal has a value when there may be something for Wait.
 	signal chan struct{}
+	// only are the kinds that are reported, beside Unknown.
+	only Kind
 	// mu guards the fields below.
 	mu      sync.Mutex
 	entries map[ID]*entry
@@ -224,6 +226,9 @@ func (g *Group) end() {
 
 // mark notes that something happened to an entry.
 func (g *Group) mark(e *entry, kind Kind) {
+	if kind &= g.only | Unknown; kind == 0 {
+		return
+	}
 	g.mu.Lock()
 	g.add(e, kind)
 	g.mu.Unlock()

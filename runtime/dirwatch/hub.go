@@ -113,8 +113,11 @@ func (h *Hub) Err() error {
 }
 
 // Group returns a group of directories that one goroutine waits for.
-func (h *Hub) Group() *Group {
-	g := &Group{hub: h, entries: make(map[ID]*entry), signal: make(chan struct{}, 1)}
+func (h *Hub) Group() *Group { return h.GroupOf(Written | Closed | Names) }
+
+// GroupOf returns a group of directories of which only changes of some kinds, and Unknown ones, are reported.
+func (h *Hub) GroupOf(kinds Kind) *Group {
+	g := &Group{hub: h, only: kinds, entries: make(map[ID]*entry), signal: make(chan struct{}, 1)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {

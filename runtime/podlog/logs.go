@@ -6,6 +6,7 @@ package podlog
 import (
 	"cmp"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/noded/noded/runtime/dirwatch"
 	"github.com/noded/noded/runtime/safefs"
@@ -30,6 +31,8 @@ type Config struct {
 // Logs reads the logs of containers. It is safe for concurrent use.
 type Logs struct {
 	config Config
+	// kept is how many bytes of files that have been removed followers keep.
+	kept atomic.Int64
 }
 
 // New returns a reader of logs. It opens nothing yet.

@@ -98,6 +98,11 @@ func (p *plan) wants(r *Record, at int64) bool {
 	return !p.looks || p.wantsText(r)
 }
 
+// selects reports whether the query can leave records out.
+func (p *plan) selects() bool {
+	return p.looks || p.since != math.MinInt64 || p.until != math.MaxInt64 || !p.streams[Stdout] || !p.streams[Stderr]
+}
+
 func (p *plan) wantsText(r *Record) bool {
 	if p.grep != nil && !p.grep.Match(r.Text) || p.exclude != nil && p.exclude.Match(r.Text) {
 		return false

@@ -27,6 +27,11 @@ func (l *Logs) Read(ctx context.Context, set Set, q Query, sink Sink) error {
 	}
 	m := &merge{logs: l, plan: p, set: set, sink: sink, left: p.Limit, byKey: make(map[string]*reader)}
 	defer m.close()
+	if p.Follow && l.config.Hub != nil {
+		m.keeper = newKeeper(l)
+		m.keeper.start(ctx)
+		defer m.keeper.close()
+	}
 	for _, t := range targets {
 		m.add(t, p)
 	}
@@ -58,6 +63,8 @@ type merge struct {
 	plan *plan
 	set  Set
 	sink Sink
+	// keeper is that of a follower.
+	keeper *keeper
 	// left is the number of records that may still be given; negative for no limit.
 	left int64
 
@@ -82,6 +89,7 @@ func (m *merge) add(t Target, p *plan) {
 		return
 	}
 	r := newReader(m.logs, p, t, len(m.readers))
+	r.keeper = m.keeper
 	m.byKey[key] = r
 	m.readers = append(m.readers, r)
 	m.look = append(m.look, r)

@@ -44,6 +44,8 @@ type reader struct {
 	target Target
 	// index is the place of the container in the set.
 	index int
+	// keeper keeps what this follower has yet to read; nil for other reads.
+	keeper *keeper
 
 	// dir is the directory of the log, once it is there, and dirs counts how often it was opened.
 	dir   *safefs.Dir
@@ -98,6 +100,9 @@ func newReader(l *Logs, p *plan, t Target, index int) *reader {
 }
 
 func (r *reader) close() {
+	if r.keeper != nil {
+		r.keeper.forget(r)
+	}
 	r.seg.close()
 	r.seg = nil
 	for _, l := range r.late {
@@ -182,6 +187,7 @@ func (r *reader) advance(ctx context.Context) (state, error) {
 			if st := r.begin(); st != hasRecord {
 				return st, nil
 			}
+			r.keep()
 		}
 		err := r.scan.next(&r.head)
 		if err == nil {
@@ -246,6 +252,9 @@ func (r *reader) endOfFile(cause error) state {
 	}
 	if r.truncated() {
 		return hasRecord
+	}
+	if st, kept := r.moveKept(broken); kept {
+		return st
 	}
 	entries, err := r.list()
 	if err != nil {
@@ -328,6 +337,7 @@ func (r *reader) truncated() bool {
 		r.seg.close()
 		r.seg = copied
 		r.scan.use(copied, offset, -1)
+		r.keep()
 		return true
 	}
 	r.gap(journal.Gap{Reason: journal.GapTruncated, First: usec(r.at), Detail: seg.entry.name + " was truncated"})
@@ -417,15 +427,7 @@ func (r *reader) nextRun(entries []entry) *entry {
 
 // move goes on in the next file. hasRecord means to go on.
 func (r *reader) move(next *entry, found bool) state {
-	if next.run != r.seg.entry.run {
-		// Nothing more comes of this run.
-		if r.scan.torn(&r.head) || r.scan.rest(&r.head) {
-			r.take()
-			return hasRecord
-		}
-		r.scan.forget()
-	} else if r.scan.torn(&r.head) {
-		r.take()
+	if r.finish(next.run) {
 		return hasRecord
 	}
 	seg, err := openSegment(r.dir, &r.target.Source, *next)
@@ -451,7 +453,65 @@ func (r *reader) move(next *entry, found bool) state {
 	r.retire()
 	r.seg, r.drop, r.settling = seg, 0, time.Time{}
 	r.scan.use(seg, 0, -1)
+	r.keep()
 	return hasRecord
+}
+
+// finish gives what a file ends with, before one of a run is read. It reports whether there is such a record, which take has looked
+// at; call it until there is none.
+func (r *reader) finish(run uint32) bool {
+	more := r.scan.torn(&r.head)
+	if !more && run != r.seg.entry.run {
+		// Nothing more comes of this run.
+		if more = r.scan.rest(&r.head); !more {
+			r.scan.forget()
+		}
+	}
+	if more {
+		r.take()
+	}
+	return more
+}
+
+// moveKept goes on in the next file, if that has been kept. kept is false if there is none.
+func (r *reader) moveKept(broken bool) (st state, kept bool) {
+	if r.keeper == nil {
+		return waits, false
+	}
+	run, ok := r.keeper.peek(r)
+	if !ok {
+		return waits, false
+	}
+	if !broken && r.unsettled() {
+		return r.wait(), true
+	}
+	if r.finish(run) {
+		return hasRecord, true
+	}
+	next := r.keeper.take(r)
+	if lost := next.lost; lost.records > 0 || next.unsure {
+		g := journal.Gap{
+			Reason: journal.GapVacuumed, Count: lost.records, Exact: !r.plan.selects(), First: usec(lost.first), Last: usec(lost.last),
+			Detail: "files were rotated and removed while the client did not read",
+		}
+		if next.unsure {
+			// There may be more.
+			g.Count, g.Exact, g.First, g.Last = 0, false, usec(r.at), 0
+		}
+		r.gap(g)
+	}
+	r.retire()
+	next.seg.source = &r.target.Source
+	r.seg, r.drop, r.settling = next.seg, 0, time.Time{}
+	r.scan.use(r.seg, 0, -1)
+	return hasRecord, true
+}
+
+// keep tells the keeper which file is read.
+func (r *reader) keep() {
+	if r.keeper != nil {
+		r.keeper.passed(r)
+	}
 }
 
 // skip passes a file that cannot be opened.

@@ -146,6 +146,12 @@ func (d *Dir) sub(name string) string {
 
 func (d *Dir) failed(op, name string, err error) error { return d.root.failed(op, d.sub(name), err) }
 
+// Links returns how many names a file has; 1 where the system does not tell.
+func Links(info fs.FileInfo) uint64 {
+	_, _, links := identity(info)
+	return links
+}
+
 // Inode returns the inode number of an open file and a number for its device; zero where the system has none.
 func Inode(info fs.FileInfo) (inode, device uint64) {
 	inode, device, _ = identity(info)

@@ -1,0 +1,314 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/noded/noded/runtime/dirwatch"
+	"github.com/noded/noded/runtime/safefs"
+)
+
+const (
+	// maxKeptFiles is how many files of one container are kept for a follower that is behind.
+	maxKeptFiles = 16
+	// maxKeptBytes is how much disk space may not be free because followers that are behind keep files which have been
+	// removed, over all followers of a Logs.
+	maxKeptBytes = 256 << 20
+)
+
+// keeper keeps the files that a follower has yet to read, while it waits for a client that is slow: what is rotated and
+// removed meanwhile is not lost, or when that would be too much is counted. Its methods are called by the follower; a goroutine of its own
+// looks at directories in which names change.
+type keeper struct {
+	logs  *Logs
+	group *dirwatch.Group
+	// running is the goroutine.
+	running sync.WaitGroup
+
+	// mu guards the fields below.
+	mu     sync.Mutex
+	chains map[*reader]*chain
+	byID   map[dirwatch.ID]*chain
+}
+
+// chain is the files of a container from the one that its reader reads.
+type chain struct {
+	target Target
+	dir    *safefs.Dir
+	id     dirwatch.ID
+	links  []link
+}
+
+// link is one file. The first one of a chain is the one that is read.
+type link struct {
+	entry entry
+	// seg is the open file; nil for the first link.
+	seg *segment
+	// removed is the size of the file if it has been removed, counted as kept.
+	removed int64
+	// unsure: files between the link before and this one can have come and gone.
+	unsure bool
+	// lost is what was in files that were given up before this one.
+	lost loss
+}
+
+// loss is records that are gone.
+type loss struct {
+	records     uint64
+	first, last int64
+}
+
+func newKeeper(l *Logs) *keeper {
+	return &keeper{
+		logs: l, group: l.config.Hub.GroupOf(dirwatch.Names),
+		chains: make(map[*reader]*chain), byID: make(map[dirwatch.ID]*chain),
+	}
+}
+
+// run looks at directories until the group is closed.
+func (k *keeper) run(ctx context.Context) {
+	for {
+		changes, err := k.group.Wait(ctx, -1)
+		if err != nil {
+			return
+		}
+		k.mu.Lock()
+		for _, c := range changes {
+			if chain := k.byID[c.ID]; chain != nil {
+				k.look(chain)
+			}
+		}
+		k.mu.Unlock()
+	}
+}
+
+// close ends the goroutine and releases all files.
+func (k *keeper) close() {
+	k.group.Close()
+	k.running.Wait()
+	for r := range k.chains {
+		k.forget(r)
+	}
+}
+
+// start begins to look at directories.
+func (k *keeper) start(ctx context.Context) { k.running.Go(func() { k.run(ctx) }) }
+
+// passed says that a reader now reads a file: those before it need not be kept.
+func (k *keeper) passed(r *reader) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.chains[r]
+	if c == nil {
+		if c = k.begin(r); c == nil {
+			return
+		}
+	}
+	for i := range c.links {
+		if c.links[i].entry.inode == r.seg.inode && c.links[i].entry.device == r.seg.device {
+			k.drop(c, i)
+			return
+		}
+	}
+	k.drop(c, len(c.links))
+	e := r.seg.entry
+	e.inode, e.device = r.seg.inode, r.seg.device
+	c.links = append(c.links, link{entry: e})
+	k.look(c)
+}
+
+// begin begins the chain of a reader.
+func (k *keeper) begin(r *reader) *chain {
+	root := k.logs.root(r.target.Layout)
+	dir, err := root.OpenDir(r.target.Dir)
+	if err != nil {
+		return nil
+	}
+	c := &chain{target: r.target, dir: dir}
+	if c.id, err = k.group.Add(dir.File()); err != nil {
+		_ = dir.Close() // read only
+		return nil
+	}
+	k.chains[r], k.byID[c.id] = c, c
+	return c
+}
+
+// forget releases what is kept for a reader. It may be called twice.
+func (k *keeper) forget(r *reader) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.chains[r]
+	if c == nil {
+		return
+	}
+	k.drop(c, len(c.links))
+	k.group.Remove(c.id)
+	_ = c.dir.Close() // read only
+	delete(k.chains, r)
+	delete(k.byID, c.id)
+}
+
+// drop removes the first n links. The one that is first then is not kept any more: its reader has it.
+func (k *keeper) drop(c *chain, n int) {
+	for i := range min(n+1, len(c.links)) {
+		l := &c.links[i]
+		k.logs.kept.Add(-l.removed)
+		l.seg.close()
+		l.seg, l.removed = nil, 0
+	}
+	c.links = c.links[n:]
+}
+
+// peek returns the run of the file after the one that a reader reads. ok is false if the keeper knows of none.
+func (k *keeper) peek(r *reader) (run uint32, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.chains[r]
+	if c == nil || len(c.links) < 2 || c.links[0].entry.inode != r.seg.inode || c.links[0].entry.device != r.seg.device {
+		return 0, false
+	}
+	return c.links[1].entry.run, true
+}
+
+// take returns the file that peek tells of, which becomes the reader's. Only the reader removes links, but a file may have
+// been given up since.
+func (k *keeper) take(r *reader) link {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	c := k.chains[r]
+	next := &c.links[1]
+	out := *next
+	k.logs.kept.Add(-next.removed)
+	next.seg, next.removed, next.lost, next.unsure = nil, 0, loss{}, false
+	c.links = c.links[1:]
+	return out
+}
+
+// look finds files that are new. k.mu is held.
+func (k *keeper) look(c *chain) {
+	entries, err := list(c.dir, c.target.Layout, c.target.Source.ID)
+	if err != nil || len(c.links) == 0 {
+		return
+	}
+	entries, found := c.after(entries)
+	// What is not listed any more was removed; that begins with the oldest.
+	links := c.links[:1:1]
+	listed := make(map[int]link)
+	for _, l := range c.links[1:] {
+		i := slices.IndexFunc(entries, func(e entry) bool { return l.is(&e) })
+		if i < 0 {
+			links = append(links, l)
+			continue
+		}
+		if !entries[i].gzip {
+			l.entry = entries[i]
+		}
+		listed[i] = l
+		found = true
+	}
+	for i := range entries {
+		l, have := listed[i]
+		if !have {
+			seg, err := openSegment(c.dir, &c.target.Source, entries[i])
+			if err != nil {
+				continue
+			}
+			l = link{entry: entries[i], seg: seg, unsure: !found}
+			l.entry.inode, l.entry.device = seg.inode, seg.device
+			found = true
+		}
+		links = append(links, l)
+	}
+	c.links = links
+	k.bound(c)
+}
+
+// after returns the entries after the file that is read, and whether that is among them.
+func (c *chain) after(entries []entry) (later []entry, found bool) {
+	first := &c.links[0]
+	for i := range entries {
+		if first.is(&entries[i]) {
+			if !entries[i].gzip {
+				first.entry = entries[i]
+			}
+			return entries[i+1:], true
+		}
+	}
+	for len(entries) > 0 && entries[0].run < first.entry.run {
+		entries = entries[1:]
+	}
+	return entries, false
+}
+
+// is reports whether an entry is the file of the link, perhaps compressed.
+func (l *link) is(e *entry) bool {
+	if l.entry.inode == e.inode && l.entry.device == e.device {
+		return true
+	}
+	return e.gzip && !l.entry.live && l.entry.run == e.run && l.entry.rotation != "" && l.entry.rotation == e.rotation
+}
+
+// bound gives files up that are too many, or have been removed and are too large, and counts what is in them.
+func (k *keeper) bound(c *chain) {
+	for i := 1; i < len(c.links); i++ {
+		l := &c.links[i]
+		if l.removed > 0 || l.seg == nil || !l.seg.unlinked() {
+			continue
+		}
+		if size, err := l.seg.size(); err == nil {
+			l.removed = max(size, 1)
+			k.logs.kept.Add(l.removed)
+		}
+	}
+	for len(c.links) > 2 && (len(c.links)-1 > maxKeptFiles || c.links[1].removed > 0 && k.logs.kept.Load() > maxKeptBytes) {
+		gone := &c.links[1]
+		lost := gone.lost
+		lost.add(gone.seg.count())
+		unsure := gone.unsure
+		k.logs.kept.Add(-gone.removed)
+		gone.seg.close()
+		c.links = append(c.links[:1], c.links[2:]...)
+		next := &c.links[1]
+		next.lost, next.unsure = lost, next.unsure || unsure
+	}
+}
+
+func (l *loss) add(other loss) {
+	l.records += other.records
+	if l.first == 0 {
+		l.first = other.first
+	}
+	if other.last != 0 {
+		l.last = other.last
+	}
+}
+
+// count counts the records that end in a file.
+func (s *segment) count() loss {
+	var out loss
+	scan := scanner{max: DefaultMaxRecordBytes}
+	scan.use(s, 0, -1)
+	var r Record
+	for scan.next(&r) == nil {
+		out.records++
+		if out.first == 0 {
+			out.first = r.Time
+		}
+		if r.Time != 0 {
+			out.last = r.Time
+		}
+	}
+	scan.pos = scan.end
+	scan.idle()
+	return out
+}
+
+// unlinked reports whether the file has been removed.
+func (s *segment) unlinked() bool {
+	info, err := s.file.Stat()
+	return err == nil && safefs.Links(info) == 0
+}
