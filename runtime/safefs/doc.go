@@ -25,6 +25,6 @@
 //     tells of the open file. The count goes down before the name is marked as gone, both under the lock of the directory; so that lock
 //     is waited for in between. A file whose name went is looked up again.
 //
-// Without /proc only the name can be looked up again. To deceive that, somebody must twice hit a moment of less than a
-// microsecond. Other systems use os.Root and refuse links that they see. Their purpose is to read copied trees.
+// Without /proc only the name can be looked up again, which is done sixteen times: to deceive that, somebody must hit a moment of less
+// than a microsecond each time. Other systems use os.Root and refuse links that they see. Their purpose is to read copied trees.
 package safefs

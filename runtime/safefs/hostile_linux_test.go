@@ -6,6 +6,7 @@ package safefs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -156,7 +157,6 @@ func TestLease(t *testing.T) {
 // TestRace exchanges what a name stands for all the time, in the ways of somebody who can write to the tree.
 func TestRace(t *testing.T) {
 	t.Parallel()
-	// Without /proc a race over hard links is not told with certainty, so that only the others are made.
 	for i, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
@@ -164,12 +164,12 @@ func TestRace(t *testing.T) {
 			if testing.Short() || i > 0 {
 				swaps = 10_000
 			}
-			race(t, newRoot(t.TempDir(), way.walk, way.noProc), swaps, !way.noProc)
+			race(t, newRoot(t.TempDir(), way.walk, way.noProc), swaps)
 		})
 	}
 }
 
-func race(t *testing.T, root *Root, swaps int, hard bool) {
+func race(t *testing.T, root *Root, swaps int) {
 	t.Helper()
 	dir, secrets := root.Path(), t.TempDir()
 	secret := filepath.Join(secrets, "0.log")
@@ -179,7 +179,7 @@ func race(t *testing.T, root *Root, swaps int, hard bool) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer over.Store(true)
-		swap(t, dir, secret, swaps, hard)
+		swap(t, dir, secret, swaps)
 	})
 	var opened, refused int
 	buf := make([]byte, 64)
@@ -212,43 +212,96 @@ func race(t *testing.T, root *Root, swaps int, hard bool) {
 }
 
 // swap puts other things in the place of c/0.log, and of c.
-func swap(t *testing.T, dir, secret string, swaps int, hard bool) {
+func swap(t *testing.T, dir, secret string, swaps int) {
 	c := filepath.Join(dir, "c")
 	name, next := filepath.Join(c, "0.log"), filepath.Join(dir, "next")
 	good := func() error { return os.WriteFile(next, []byte("good"), 0o644) }
 	// A rename onto another name of the same file does nothing, so that next may still be there.
 	put := func(make func() error) error { return errors.Join(os.RemoveAll(next), make(), os.Rename(next, name)) }
+	link := func() error { return os.Link(secret, next) }
 	bad := []func() error{
 		func() error { return os.Symlink(secret, next) },
+		link,
 		func() error { return unix.Mkfifo(next, 0o666) },
+		link,
 		func() error { return os.Symlink("/proc/self/root"+secret, next) },
-	}
-	if hard {
-		link := func() error { return os.Link(secret, next) }
-		bad = append(bad, link, link, link)
 	}
 	evil := filepath.Join(dir, "evil")
 	if err := os.Symlink(filepath.Dir(secret), evil); err != nil {
 		t.Error(err)
 		return
 	}
+	exchange := func(a, b string) error {
+		return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+	}
+	var spares []string
+	for i, make := range append(bad, good) {
+		spare := filepath.Join(dir, fmt.Sprint("spare", i))
+		if err := errors.Join(make(), os.Rename(next, spare)); err != nil {
+			t.Error(err)
+			return
+		}
+		spares = append(spares, spare)
+	}
 	for i := range swaps {
 		var err error
-		switch {
-		case i%8 == 7: // the directory, with a link to that of the secret
-			err = errors.Join(unix.Renameat2(unix.AT_FDCWD, c, unix.AT_FDCWD, evil, unix.RENAME_EXCHANGE),
-				unix.Renameat2(unix.AT_FDCWD, c, unix.AT_FDCWD, evil, unix.RENAME_EXCHANGE))
-		case i%8 == 6: // nothing, so that a removal is tried as well as a rename
-			err = os.Remove(name)
-		case i%2 == 0:
-			err = put(bad[i/2%len(bad)])
-		default:
+		switch i % 16 {
+		case 0: // the directory, with a link to that of the secret
+			err = errors.Join(exchange(c, evil), exchange(c, evil))
+		case 1:
+			err = errors.Join(os.Remove(name), put(good))
+		case 2:
+			err = put(bad[i/16%len(bad)])
+		case 3:
 			err = put(good)
+		default:
+			err = exchange(name, spares[i%len(spares)])
 		}
 		if err != nil {
 			t.Errorf("swap %d: %v", i, err)
 			return
 		}
+	}
+}
+
+// TestHardLinkRace: a second name of a file that comes and goes does not make it one with one name while the links are counted.
+func TestHardLinkRace(t *testing.T) {
+	t.Parallel()
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			secret, name, next := filepath.Join(t.TempDir(), "0.log"), filepath.Join(dir, "c", "0.log"), filepath.Join(dir, "c", "next")
+			write(t, secret, canary)
+			must(t, os.Mkdir(filepath.Dir(name), 0o755))
+			var over atomic.Bool
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				defer over.Store(true)
+				for i := range 100_000 {
+					err := os.Link(secret, name)
+					if i%8 == 0 {
+						err = errors.Join(err, os.WriteFile(next, nil, 0o644), os.Rename(next, name))
+					}
+					if err = errors.Join(err, os.Remove(name)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+			root := newRoot(dir, way.walk, way.noProc)
+			for buf := make([]byte, 64); !over.Load(); {
+				f, err := root.Open("c/0.log")
+				if err != nil {
+					continue
+				}
+				if n, _ := f.Read(buf); n > 0 {
+					t.Errorf("read %q", buf[:n])
+				}
+				f.Close()
+			}
+			wg.Wait()
+		})
 	}
 }
 

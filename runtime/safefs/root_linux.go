@@ -164,10 +164,23 @@ func (r *Root) reopen(path, at int, name string) (int, error) {
 
 // checkName says whether the name that led to an open file is still there, and still leads to it.
 func (r *Root) checkName(fd, at int, name string, st *unix.Stat_t) error {
+	if !r.sys.noProc.Load() {
+		return checkNameOnce(fd, at, name, st)
+	}
+	for range tries {
+		if err := checkNameOnce(-1, at, name, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNameOnce does it. A negative fd is not looked at.
+func checkNameOnce(fd, at int, name string, st *unix.Stat_t) error {
 	if err := settle(at); err != nil {
 		return err
 	}
-	if !r.sys.noProc.Load() {
+	if fd >= 0 {
 		const deleted = " (deleted)"
 		var buf [unix.PathMax + len(deleted)]byte
 		n, err := unix.Readlink(procName(fd), buf[:])
