@@ -82,6 +82,7 @@ func TestLogs(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("messages of %q (-docker logs +files):\n%.4000s", files, diff)
 			}
+			checkReads(ctx, t, d, id, got)
 			t.Logf("%d messages in %q", len(got), files)
 			if packed := slices.ContainsFunc(files, func(f string) bool { return strings.HasSuffix(f, ".gz") }); packed != (c.LogOptions["compress"] != "") {
 				t.Errorf("compressed files: %v, in %q", packed, files)
