@@ -84,6 +84,7 @@ type Daemon struct {
 	peers      *peercred.Credentials
 	server     *grpc.Server
 	health     *health.Server
+	containers *containers
 }
 
 // New builds a daemon. It opens nothing yet.
@@ -121,11 +122,12 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.warnNoReaders(readers)
 	d.authorizer = authz.New(uint32(os.Geteuid()), readers)
-	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: journalCalls(), Logger: o.Logger})
+	d.calls = limit.New(limit.Config{Limits: d.callLimits, Counted: countedCalls(), Logger: o.Logger})
 	log := audit.New(d.log, audit.Config{Role: func(p *peercred.Peer) string { return authz.RoleName(d.authorizer.Role(p)) }})
 	d.peers = peercred.New(d.connectionLimits, log.Refused)
 	d.server = d.newServer(log)
 	d.health = health.NewServer()
+	d.containers = newContainers(cfg, d.maxRecordBytes, o.Logger)
 	d.register(host, reader, engine)
 	healthpb.RegisterHealthServer(d.server, d.health)
 	if cfg.Server.Reflection {
@@ -163,6 +165,16 @@ func (d *Daemon) register(host service.Host, reader service.Journal, engine stri
 		Logger:   d.log,
 		Limits:   d.recordLimits,
 	}))
+	nodedv1.RegisterLogServiceServer(d.server, service.NewLog(service.LogConfig{
+		Node:      host.Name,
+		Inventory: d.containers.inventory,
+		Logs:      d.containers.logs,
+		Limits:    d.recordLimits,
+	}))
+	nodedv1.RegisterRuntimeServiceServer(d.server, service.NewRuntime(service.RuntimeConfig{
+		Node:      host.Name,
+		Inventory: d.containers.inventory,
+	}))
 	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
 		Host:        host,
 		Version:     d.options.Version,
@@ -170,6 +182,7 @@ func (d *Daemon) register(host service.Host, reader service.Journal, engine stri
 		Journal:     reader,
 		Engine:      engine,
 		Location:    d.location,
+		Containers:  &d.containers.health,
 		OpenStreams: d.calls.Open,
 	}))
 }
@@ -194,17 +207,18 @@ func (d *Daemon) newServer(log *audit.Log) *grpc.Server {
 	)
 }
 
-// journalCalls returns a test for the methods that read the journal: those are counted.
-func journalCalls() func(method string) bool {
-	desc := &nodedv1.JournalService_ServiceDesc
-	prefix := "/" + desc.ServiceName + "/"
+// countedCalls returns a test for the methods that read the journal or logs, or that last: those are counted.
+func countedCalls() func(method string) bool {
 	names := make(map[string]bool)
-	for _, m := range desc.Methods {
-		names[prefix+m.MethodName] = true
+	for _, desc := range []*grpc.ServiceDesc{&nodedv1.JournalService_ServiceDesc, &nodedv1.LogService_ServiceDesc} {
+		for _, m := range desc.Methods {
+			names["/"+desc.ServiceName+"/"+m.MethodName] = true
+		}
+		for _, m := range desc.Streams {
+			names["/"+desc.ServiceName+"/"+m.StreamName] = true
+		}
 	}
-	for _, m := range desc.Streams {
-		names[prefix+m.StreamName] = true
-	}
+	names[nodedv1.RuntimeService_Watch_FullMethodName] = true
 	return func(method string) bool { return names[method] }
 }
 

@@ -53,12 +53,16 @@ func (d *Daemon) Serve(ctx context.Context) error {
 			}
 		})
 	}
+	// Pods and containers are known until the last call has ended.
+	sourcesCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSources()
+	running.Go(func() { d.containers.run(sourcesCtx) })
 	watchdogCtx, stopWatchdog := context.WithCancel(ctx)
 	defer stopWatchdog()
 	if d.notifier.Watched() {
 		self, err := newSelfCheck(d.server, &running)
 		if err != nil {
-			return errors.Join(err, d.end(&running))
+			return errors.Join(err, d.end(&running, stopSources))
 		}
 		running.Go(func() {
 			d.notifier.RunWatchdog(watchdogCtx, self.check)
@@ -74,21 +78,23 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	d.notifier.Stopping()
 	d.log.Info("stopping", "open_streams", d.calls.Open())
 	stopWatchdog()
-	if stopErr := d.end(&running); stopErr != nil {
+	if stopErr := d.end(&running, stopSources); stopErr != nil {
 		return errors.Join(err, stopErr)
 	}
 	d.log.Info("stopped")
 	return err
 }
 
-// end stops the server and waits for what runs, but not for ever: a handler inside libsystemd, which waits
-// for a disk that does not answer, cannot be ended.
-func (d *Daemon) end(running *sync.WaitGroup) error {
+// end stops the server, then what it is served from, and waits for what runs, but not for ever: a handler inside
+// libsystemd, which waits for a disk that does not answer, cannot be ended.
+func (d *Daemon) end(running *sync.WaitGroup, stopSources func()) error {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		d.stop()
+		stopSources()
 		running.Wait()
+		d.containers.close()
 	}()
 	limit := d.limits.Load().DrainTimeout + cmp.Or(d.options.StopGrace, stopGrace)
 	timer := time.NewTimer(limit)

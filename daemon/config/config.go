@@ -31,6 +31,8 @@ type Config struct {
 	Node    Node
 	Server  Server
 	Journal Journal
+	Logs    Logs
+	Runtime Runtime
 	State   State
 	Log     Log
 	Limits  Limits
@@ -58,6 +60,25 @@ type Journal struct {
 	Directory string
 	// Engine is one of engines.Names.
 	Engine string
+}
+
+// DefaultPodsDirectory and DefaultDockerSocket are where a machine has them.
+const (
+	DefaultPodsDirectory = "/var/log/pods"
+	DefaultDockerSocket  = "/run/docker.sock"
+)
+
+// Logs says where the logs of containers are. Both directories can be empty.
+type Logs struct {
+	PodsDirectory, DockerDirectory string
+}
+
+// Runtime says which container runtimes are asked for pods and containers.
+type Runtime struct {
+	// Sockets are the paths of CRI runtimes; nil for those of this machine.
+	Sockets []string
+	// DockerSocket is empty for none.
+	DockerSocket string
 }
 
 // State is about files that noded keeps.
@@ -115,6 +136,15 @@ func (c *Config) validate() []*Problem {
 		bad("server.socket", "want a path without a scheme, such as /run/noded/noded.sock; noded listens on no network")
 	case n > maxSocketPath:
 		bad("server.socket", "the path has %d bytes; the path of a socket can have %d", n, maxSocketPath)
+	}
+	for _, path := range append(c.Runtime.Sockets, c.Runtime.DockerSocket) {
+		if len(path) > maxSocketPath {
+			key := "runtime.sockets"
+			if path == c.Runtime.DockerSocket {
+				key = "runtime.docker_socket"
+			}
+			bad(key, "the path has %d bytes; the path of a socket can have %d", len(path), maxSocketPath)
+		}
 	}
 	l := &c.Limits
 	if l.MaxStreamsPerUser > l.MaxStreams {

@@ -51,6 +51,8 @@ func TestDefault(t *testing.T) {
 	want := Config{
 		Server:  Server{Socket: "/run/noded/noded.sock", SocketMode: 0o660, SocketGroup: "noded", ReaderGroup: "noded", Reflection: true},
 		Journal: Journal{Engine: "auto"},
+		Logs:    Logs{PodsDirectory: "/var/log/pods", DockerDirectory: "/var/lib/docker/containers"},
+		Runtime: Runtime{DockerSocket: "/run/docker.sock"},
 		State:   State{Directory: "/var/lib/noded"},
 		Log:     Log{Level: slog.LevelInfo, Format: "auto"},
 		Limits: Limits{
@@ -123,6 +125,7 @@ func TestEveryKeyCanBeSetEverywhere(t *testing.T) {
 	values := map[string]string{
 		"server.socket": "/tmp/s", "server.socket_mode": "0600", "server.reflection": "false", "journal.engine": "libsystemd",
 		"log.level": "warn", "log.format": "json", "limits.send_timeout": "7s", "limits.drain_timeout": "1h",
+		"logs.pods_directory": "/p", "logs.docker_directory": "/d", "runtime.sockets": "/a,/b", "runtime.docker_socket": "/c",
 		"limits.max_record_bytes": "3MiB", "limits.max_batch_bytes": "5KiB", "limits.max_request_bytes": "7",
 	}
 	for _, k := range Keys() {
@@ -163,10 +166,11 @@ func TestProblems(t *testing.T) {
 		want []string
 	}{
 		{"near key", "server:\n  sokcet: /x\n", []string{"FILE:2: server.sokcet: unknown key; did you mean server.socket?"}},
-		{"wrong section", "node:\n  socket: /x\n", []string{"FILE:2: node.socket: unknown key; did you mean server.socket?"}},
-		{"near section", "logs:\n  level: info\n", []string{"FILE:1: logs: unknown key; did you mean log?"}},
+		{"wrong section", "node:\n  socket: /x\n", []string{"FILE:2: node.socket: unknown key; did you mean server.socket or runtime.sockets?"}},
+		{"near section", "journals:\n  engine: auto\n", []string{"FILE:1: journals: unknown key; did you mean journal?"}},
+		{"other section", "logs:\n  level: info\n", []string{"FILE:2: logs.level: unknown key; did you mean log.level?"}},
 		{"nothing near", "zzzzzz: 1\n", []string{"FILE:1: zzzzzz: unknown key"}},
-		{"case counts", "Log: {level: info}\n", []string{"FILE:1: Log: unknown key; did you mean log?"}},
+		{"case counts", "Log: {level: info}\n", []string{"FILE:1: Log: unknown key; did you mean log or logs?"}},
 		{"below a value", "log:\n  level:\n    x: 1\n", []string{"FILE:3: log.level: want a single value"}},
 		{"list", "log:\n  level: [info]\n", []string{"FILE:2: log.level: want a single value"}},
 		{"no value", "log:\n  level:\n", []string{"FILE:2: log.level: has no value; give it one or remove the line"}},
@@ -189,6 +193,11 @@ func TestProblems(t *testing.T) {
 		{"long socket", "server: {socket: /" + strings.Repeat("x", 107) + "}\n", []string{"FILE:1: server.socket: the path has 108 bytes; the path of a socket can have 107"}},
 		{"over the total", "limits: {max_streams: 4, max_streams_per_user: 5}\n", []string{"FILE:1: limits.max_streams_per_user: 5 is more than limits.max_streams, which is 4"}},
 		{"record", "limits: {max_record_bytes: 1GiB}\n", []string{"FILE:1: limits.max_record_bytes: at most 60MiB: clients take no larger messages"}},
+		{"directory", "logs: {pods_directory: pods}\n", []string{`FILE:1: logs.pods_directory: "pods": want an absolute path`}},
+		{"scheme", "runtime: {sockets: 'unix:///run/a'}\n", []string{`FILE:1: runtime.sockets: "unix:///run/a": want a path without a scheme`}},
+		{"list of lists", "runtime:\n  sockets:\n  - [/a]\n", []string{"FILE:3: runtime.sockets: want a list of values without commas"}},
+		{"comma in a list", "runtime:\n  sockets: ['/a,/b']\n", []string{"FILE:2: runtime.sockets: want a list of values without commas"}},
+		{"long socket of a runtime", "runtime: {sockets: [/" + strings.Repeat("x", 107) + "]}\n", []string{"FILE:1: runtime.sockets: the path has 108 bytes; the path of a socket can have 107"}},
 		{"pattern", "limits: {max_pattern_bytes: 2000}\n", []string{"FILE:1: limits.max_pattern_bytes: at most 1024"}},
 	}
 	for _, tt := range tests {
@@ -284,5 +293,21 @@ func TestNodeNameIsText(t *testing.T) {
 	_, err := Load(Sources{Environ: []string{"NODED_NODE_NAME=a\xff"}})
 	if err == nil || !strings.Contains(err.Error(), "node.name: \"a\\xff\" is not UTF-8 text") {
 		t.Errorf("Load = %v", err)
+	}
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"[/a, /b]": {"/a", "/b"}, "/a": {"/a"}, "'/a, /b'": {"/a", "/b"}, "[]": nil, "''": nil, "\n  - /a\n": {"/a"},
+	} {
+		loaded, err := Load(Sources{File: write(t, "runtime:\n  sockets: "+text+"\n")})
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if diff := cmp.Diff(want, loaded.Config.Runtime.Sockets); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
 	}
 }

@@ -66,7 +66,7 @@ func parseFile(path string, data []byte, keys []Key) (*file, []*Problem, error) 
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("has more than one YAML document")
 	}
-	p := &fileParser{file: &file{path: path, set: make(map[string]located)}, names: keyNames(keys)}
+	p := &fileParser{file: &file{path: path, set: make(map[string]located)}, names: keyNames(keys), keys: keys}
 	if len(document.Content) > 0 {
 		p.mapping(document.Content[0], "")
 	}
@@ -84,6 +84,7 @@ func keyNames(keys []Key) []string {
 type fileParser struct {
 	file     *file
 	names    []string
+	keys     []Key
 	problems []*Problem
 }
 
@@ -125,6 +126,23 @@ func (p *fileParser) mapping(node *yaml.Node, prefix string) {
 	}
 }
 
+func (p *fileParser) isList(key string) bool {
+	return slices.ContainsFunc(p.keys, func(k Key) bool { return k.Name == key && k.List })
+}
+
+// list takes a list of values.
+func (p *fileParser) list(key string, content *yaml.Node) {
+	var texts []string
+	for _, item := range content.Content {
+		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" || strings.Contains(item.Value, ",") {
+			p.bad(key, item, "want a list of values without commas")
+			return
+		}
+		texts = append(texts, item.Value)
+	}
+	p.file.set[key] = located{strings.Join(texts, ","), p.origin(content)}
+}
+
 func (p *fileParser) scalar(key string, name, content *yaml.Node) {
 	if content.Kind == yaml.AliasNode && content.Alias != nil {
 		content = content.Alias
@@ -132,6 +150,8 @@ func (p *fileParser) scalar(key string, name, content *yaml.Node) {
 	switch first, dup := p.file.set[key]; {
 	case dup:
 		p.bad(key, name, "set a second time; the first is in line %d", first.origin.Line)
+	case content.Kind == yaml.SequenceNode && p.isList(key):
+		p.list(key, content)
 	case content.Kind != yaml.ScalarNode:
 		p.bad(key, content, "want a single value")
 	case content.Tag == "!!null":

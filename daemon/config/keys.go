@@ -28,6 +28,8 @@ type Key struct {
 	Flag string
 	// Reloadable: SIGHUP is enough for a new value to take effect.
 	Reloadable bool
+	// List: the value is any number of texts, which a file can have as a list; elsewhere commas are between them.
+	List bool
 
 	value func(c *Config) value
 }
@@ -42,7 +44,7 @@ func (k Key) Text(c *Config) string { return k.value(c).String() }
 
 // Keys returns all keys, in the order of the documentation.
 func Keys() []Key {
-	return slices.Concat(nodeKeys(), serverKeys(), journalKeys(), logKeys(), limitKeys())
+	return slices.Concat(nodeKeys(), serverKeys(), journalKeys(), containerKeys(), stateKeys(), logKeys(), limitKeys())
 }
 
 func nodeKeys() []Key {
@@ -86,7 +88,31 @@ func journalKeys() []Key {
 		Name: "journal.engine", Flag: "engine", Default: engines.Auto,
 		Doc:   "What reads journal files: auto, native or libsystemd. auto is native, and libsystemd for a journal with a file that native does not know how to read; nodectl status shows which.",
 		value: func(c *Config) value { return choiceValue{&c.Journal.Engine, engines.Names()} },
+	}}
+}
+
+func containerKeys() []Key {
+	return []Key{{
+		Name: "logs.pods_directory", Flag: "pods-directory", Default: DefaultPodsDirectory,
+		Doc:   "Directory of the logs of pods, as kubelet lays it out. It need not exist. Empty: none is read.",
+		value: func(c *Config) value { return pathValue{&c.Logs.PodsDirectory} },
 	}, {
+		Name: "logs.docker_directory", Default: "/var/lib/docker/containers",
+		Doc:   "Directory in which Docker keeps the logs of its containers. It need not exist. Empty: none is read.",
+		value: func(c *Config) value { return pathValue{&c.Logs.DockerDirectory} },
+	}, {
+		Name: "runtime.sockets", List: true,
+		Doc:   "Paths of the sockets of container runtimes that speak the CRI. Empty: those of containerd, CRI-O, cri-dockerd, k3s and k0s are looked for where they usually are.",
+		value: func(c *Config) value { return pathsValue{&c.Runtime.Sockets} },
+	}, {
+		Name: "runtime.docker_socket", Default: DefaultDockerSocket,
+		Doc:   "Path of the socket of a Docker daemon, for containers that are in no pod. It need not exist. Empty: none is asked.",
+		value: func(c *Config) value { return pathValue{&c.Runtime.DockerSocket} },
+	}}
+}
+
+func stateKeys() []Key {
+	return []Key{{
 		Name: "state.directory", Flag: "state-directory", Default: "/var/lib/noded",
 		Doc:   "Directory for what must survive a restart. This release keeps nothing there.",
 		value: func(c *Config) value { return stringValue{&c.State.Directory} },
@@ -125,8 +151,8 @@ func limitKeys() []Key {
 	return []Key{
 		number("max_connections", "512", "Connections that can be open at a time.", func(l *Limits) *int { return &l.MaxConnections }),
 		number("max_connections_per_user", "128", "Connections that one user can have open at a time.", func(l *Limits) *int { return &l.MaxConnectionsPerUser }),
-		number("max_streams", "256", "Calls that can read the journal at a time.", func(l *Limits) *int { return &l.MaxStreams }),
-		number("max_streams_per_user", "64", "Calls of one user that can read the journal at a time.", func(l *Limits) *int { return &l.MaxStreamsPerUser }),
+		number("max_streams", "256", "Calls that can read the journal or logs, or watch pods, at a time.", func(l *Limits) *int { return &l.MaxStreams }),
+		number("max_streams_per_user", "64", "Calls of one user that can do so at a time.", func(l *Limits) *int { return &l.MaxStreamsPerUser }),
 		size("max_record_bytes", "16MiB", "Largest record that is sent. For a larger one a gap is sent.", func(l *Limits) *int { return &l.MaxRecordBytes }),
 		size("max_batch_bytes", "256KiB", "Size at which a batch of records is sent. One record can be larger.", func(l *Limits) *int { return &l.MaxBatchBytes }),
 		size("max_pattern_bytes", "1024", "Longest pattern of grep and exclude.", func(l *Limits) *int { return &l.MaxPatternBytes }),
@@ -150,6 +176,47 @@ func (v stringValue) Set(s string) error {
 		return fmt.Errorf("%q: want one line of text", s)
 	}
 	*v.p = s
+	return nil
+}
+
+// pathValue is an absolute path, or empty.
+type pathValue struct{ p *string }
+
+func (v pathValue) String() string { return *v.p }
+func (v pathValue) Set(s string) error {
+	if err := checkPath(s); s != "" && err != nil {
+		return err
+	}
+	*v.p = s
+	return nil
+}
+
+// pathsValue is any number of absolute paths with commas between them.
+type pathsValue struct{ p *[]string }
+
+func (v pathsValue) String() string { return strings.Join(*v.p, ",") }
+func (v pathsValue) Set(s string) error {
+	var paths []string
+	for path := range strings.SplitSeq(s, ",") {
+		if path = strings.TrimSpace(path); path == "" {
+			continue
+		}
+		if err := checkPath(path); err != nil {
+			return err
+		}
+		paths = append(paths, path)
+	}
+	*v.p = paths
+	return nil
+}
+
+func checkPath(path string) error {
+	switch {
+	case strings.Contains(path, "://"):
+		return fmt.Errorf("%q: want a path without a scheme", path)
+	case !strings.HasPrefix(path, "/"), strings.ContainsAny(path, "\x00\n"):
+		return fmt.Errorf("%q: want an absolute path", path)
+	}
 	return nil
 }
 

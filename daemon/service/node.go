@@ -33,6 +33,8 @@ type NodeConfig struct {
 	// Engine and Location describe the source: auto, /var/log/journal. What health tells is Journal's own word for the
 	// engine, if it has one.
 	Engine, Location string
+	// Containers tells of pods and their logs; nil for a noded that does not serve them.
+	Containers *ContainerHealth
 	// OpenStreams counts the calls that read.
 	OpenStreams func() int
 	// Now is the wall clock; nil for time.Now.
@@ -73,10 +75,14 @@ func (s *NodeService) GetHealth(ctx context.Context, _ *nodedv1.GetHealthRequest
 	if ctx.Err() != nil {
 		return nil, wire.Status(ctx.Err())
 	}
+	sources := []*nodedv1.SourceHealth{s.journalHealth(usage, err)}
+	if s.config.Containers != nil {
+		sources = append(sources, s.config.Containers.sources(ctx)...)
+	}
 	open := min(max(s.config.OpenStreams(), 0), math.MaxInt32)
 	return &nodedv1.GetHealthResponse{
 		Node:        s.config.Host.Name,
-		Sources:     []*nodedv1.SourceHealth{s.journalHealth(usage, err)},
+		Sources:     sources,
 		OpenStreams: uint32(open),
 	}, nil
 }
