@@ -27,8 +27,9 @@ const (
 	reasonOOMKilled = "OOMKilled"
 	// reasonCannotRun is that of a container that could not be started.
 	reasonCannotRun = "ContainerCannotRun"
-	// reasonPaused is that of a running container that is paused.
-	reasonPaused = "Paused"
+	// reasonPaused is that of a running container that is paused, reasonRestarting that of one which is about to be started again.
+	reasonPaused     = "Paused"
+	reasonRestarting = "Restarting"
 )
 
 const (
@@ -40,12 +41,12 @@ const (
 
 func stateOf(state container.ContainerState) inventory.ContainerState {
 	switch state {
-	case container.StateCreated:
+	case container.StateCreated, container.StateRestarting:
+		// A container that is restarting waits for its next start, and is counted to have begun another run already.
 		return inventory.ContainerCreated
 	case container.StateRunning, container.StatePaused:
 		return inventory.ContainerRunning
-	case container.StateExited, container.StateDead, container.StateRemoving, container.StateRestarting:
-		// A container that is restarting waits for its next start.
+	case container.StateExited, container.StateDead, container.StateRemoving:
 		return inventory.ContainerExited
 	default:
 		return inventory.ContainerUnknown
@@ -75,7 +76,7 @@ func (k *known) fromInspect(id string, r *container.InspectResponse) *entry {
 	e := &entry{name: strings.TrimPrefix(r.Name, "/")}
 	c := inventory.Container{
 		Name: e.name, ID: id, ImageID: r.Image, Created: parseTime(r.Created),
-		Run:    uint32(min(max(r.RestartCount, 0), math.MaxInt32)), //nolint:gosec // in range
+		Run:    uint32(min(max(r.RestartCount, 0), math.MaxInt32)),
 		Mounts: mounts(r.Mounts), Runtime: k.runtime,
 	}
 	if r.Config != nil {
@@ -112,33 +113,37 @@ func setState(c *inventory.Container, s *container.State) {
 	if s.Paused {
 		c.Reason = reasonPaused
 	}
-	if c.State == inventory.ContainerCreated && s.ExitCode != 0 {
+	switch {
+	case s.Status == container.StateRestarting:
+		last := inventory.Run{Started: c.Started, Finished: parseTime(s.FinishedAt), ExitCode: exitCode(s.ExitCode), Reason: endReason(s)}
+		if c.Run > 0 {
+			last.Number = c.Run - 1
+		}
+		c.Previous = []inventory.Run{last}
+		c.Reason, c.Started = reasonRestarting, time.Time{}
+	case c.State == inventory.ContainerCreated && s.ExitCode != 0:
 		// It could not be started.
-		c.State, c.Reason = inventory.ContainerExited, reasonCannotRun
-		c.ExitCode = exitCode(s.ExitCode)
-		return
+		c.State, c.Reason, c.ExitCode = inventory.ContainerExited, reasonCannotRun, exitCode(s.ExitCode)
+	case c.State == inventory.ContainerExited:
+		// Of a running container these are those of the run before.
+		c.Finished, c.ExitCode, c.Reason = parseTime(s.FinishedAt), exitCode(s.ExitCode), endReason(s)
 	}
-	if c.State != inventory.ContainerExited {
-		return
-	}
-	// Of a running container these are those of the run before.
-	c.Finished = parseTime(s.FinishedAt)
-	c.ExitCode = exitCode(s.ExitCode)
+}
+
+// endReason is why a container ended.
+func endReason(s *container.State) string {
 	switch {
 	case s.OOMKilled:
-		c.Reason = reasonOOMKilled
+		return reasonOOMKilled
 	case s.ExitCode == 0:
-		c.Reason = reasonCompleted
+		return reasonCompleted
 	default:
-		c.Reason = reasonError
-	}
-	if s.Restarting && c.Message == "" {
-		c.Message = "docker is about to start it again"
+		return reasonError
 	}
 }
 
 func exitCode(code int) *int32 {
-	code32 := int32(min(max(code, math.MinInt32), math.MaxInt32)) //nolint:gosec // in range
+	code32 := int32(min(max(code, math.MinInt32), math.MaxInt32))
 	return &code32
 }
 

@@ -47,7 +47,7 @@ func (f *fake) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: f} //nolint:gosec // nobody else reaches it
+	server := &http.Server{Handler: f}
 	f.mu.Lock()
 	f.server = server
 	f.mu.Unlock()

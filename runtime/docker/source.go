@@ -91,7 +91,7 @@ func (s *Source) Run(ctx context.Context, changed func()) {
 		if s.away(err) {
 			changed()
 		}
-		pause := time.NewTimer(retry + rand.N(retry)) //nolint:gosec // spreads attempts, is no secret
+		pause := time.NewTimer(retry + rand.N(retry))
 		select {
 		case <-ctx.Done():
 		case <-pause.C:

@@ -150,7 +150,7 @@ func (l *lockedBuffer) String() string {
 func at(text string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		panic(err) //nolint:forbidigo // a constant of a test
+		panic(err)
 	}
 	return t
 }
@@ -201,7 +201,7 @@ func TestStates(t *testing.T) {
 	}{
 		"created":    {map[string]any{"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}, inventory.ContainerCreated, "", nil},
 		"paused":     {map[string]any{"Status": "paused", "Paused": true}, inventory.ContainerRunning, "Paused", nil},
-		"restarting": {map[string]any{"Status": "restarting", "Restarting": true, "ExitCode": 1}, inventory.ContainerExited, "Error", code(1)},
+		"restarting": {map[string]any{"Status": "restarting", "Running": true, "Restarting": true, "ExitCode": 1}, inventory.ContainerCreated, "Restarting", nil},
 		"dead":       {map[string]any{"Status": "dead", "Dead": true, "ExitCode": -1}, inventory.ContainerExited, "Error", code(-1)},
 		"not run":    {map[string]any{"Status": "created", "ExitCode": 127, "Error": "no such file"}, inventory.ContainerExited, "ContainerCannotRun", code(127)},
 		"nonsense":   {map[string]any{"Status": "\x00"}, inventory.ContainerUnknown, "", nil},
@@ -220,6 +220,12 @@ func TestStates(t *testing.T) {
 		test := tests[got.Name]
 		if got.State != test.want || got.Reason != test.reason || !cmp.Equal(got.ExitCode, test.code) {
 			t.Errorf("%s: %v %q %v", got.Name, got.State, got.Reason, got.ExitCode)
+		}
+		if got.Name == "restarting" {
+			want := []inventory.Run{{Number: 1, ExitCode: code(1), Reason: "Error"}}
+			if diff := cmp.Diff(want, got.Previous); diff != "" {
+				t.Errorf("runs before (-want +got):\n%s", diff)
+			}
 		}
 	}
 }

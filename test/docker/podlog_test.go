@@ -78,7 +78,7 @@ func joined(pieces []docker.Message) (out []docker.Message) {
 	}
 	for stream, text := range rest {
 		if text != "" {
-			out = append(out, docker.Message{Stream: uint8(stream), Text: text}) //nolint:gosec // 1 or 2
+			out = append(out, docker.Message{Stream: uint8(stream), Text: text})
 		}
 	}
 	return out

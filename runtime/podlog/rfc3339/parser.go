@@ -50,7 +50,7 @@ func (p *Parser) rest(b []byte) (ns int64, zone int16, ok bool) {
 	b = b[2:]
 	var fraction int64
 	if b[0] == '.' {
-		n := 0
+		var n int
 		if fraction, n = nanoseconds(b[1:]); n == 0 {
 			return 0, 0, false
 		}
