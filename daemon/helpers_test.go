@@ -195,6 +195,11 @@ func start(t *testing.T, j *fakeJournal, yaml string, change func(*daemon.Option
 	loaded := load(t, yaml)
 	loaded.Config.Server.Socket = filepath.Join(t.TempDir(), "s")
 	loaded.Config.Node.Name = "node1"
+	if !strings.Contains(yaml, "logs:") {
+		// Not those of the machine that the tests run on.
+		loaded.Config.Logs = config.Logs{}
+		loaded.Config.Runtime = config.Runtime{Sockets: []string{filepath.Join(t.TempDir(), "none")}}
+	}
 	r := &running{log: &buffer{}, socket: loaded.Config.Server.Socket, address: "unix://" + loaded.Config.Server.Socket}
 	o := daemon.Options{
 		Loaded:  loaded,
