@@ -70,7 +70,6 @@ type Dir struct {
 	root *Root
 	// name is its path beneath the root.
 	name string
-	file *os.File
 	dirSystem
 }
 

@@ -36,11 +36,12 @@ type rootSystem struct {
 	walk, noProc atomic.Bool
 }
 
-// dirSystem is the directory once more on systems that need it.
-type dirSystem struct{}
+// dirSystem is an open directory.
+type dirSystem struct{ file *os.File }
 
 func (r *Root) open(name string) (*os.File, error) {
-	at, base := unix.AT_FDCWD, name
+	base := name
+	var at int
 	var err error
 	if slash := strings.LastIndexByte(name, '/'); slash < 0 {
 		at, err = openAt(unix.AT_FDCWD, r.path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC)
@@ -103,7 +104,7 @@ func (r *Root) openDirAt(at int, name, whole string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Dir{root: r, name: whole, file: os.NewFile(uintptr(fd), r.full(whole))}, nil
+	return &Dir{root: r, name: whole, dirSystem: dirSystem{os.NewFile(uintptr(fd), r.full(whole))}}, nil
 }
 
 // openFile opens a file in a directory.

@@ -15,8 +15,11 @@ import (
 
 type rootSystem struct{}
 
-// dirSystem is the directory as a root of its own.
-type dirSystem struct{ at *os.Root }
+// dirSystem is an open directory, also as a root of its own.
+type dirSystem struct {
+	file *os.File
+	at   *os.Root
+}
 
 func (r *Root) open(name string) (*os.File, error) {
 	at, err := os.OpenRoot(r.path)
@@ -84,7 +87,7 @@ func openDir(r *Root, at *os.Root, name, whole string) (*Dir, error) {
 		_ = sub.Close()
 		return nil, reason(err)
 	}
-	d := &Dir{root: r, name: whole, file: file, dirSystem: dirSystem{at: sub}}
+	d := &Dir{root: r, name: whole, dirSystem: dirSystem{file: file, at: sub}}
 	if err := same(file, before); err != nil {
 		_ = d.close()
 		return nil, err
