@@ -50,7 +50,10 @@ type Source struct {
 	status     inventory.RuntimeStatus
 }
 
-var _ inventory.Source = (*Source)(nil)
+var (
+	_ inventory.Source   = (*Source)(nil)
+	_ inventory.Troubled = (*Source)(nil)
+)
 
 // New returns a source. It does not connect yet.
 func New(c Config) *Source {
@@ -70,7 +73,7 @@ func (s *Source) State() (pods []inventory.Pod, containers []inventory.Container
 	return s.pods, s.containers, s.status
 }
 
-// Problems says what is known only in part, and why: a sentence each.
+// Problems implements inventory.Troubled.
 func (s *Source) Problems() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

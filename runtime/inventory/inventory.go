@@ -179,6 +179,9 @@ func (i *Inventory) join(pods []logtree.Pod, err error) *Snapshot {
 	all := make([]known, len(i.sources))
 	for j, s := range i.sources {
 		all[j].pods, all[j].containers, all[j].status = s.State()
+		if t, ok := s.(Troubled); ok {
+			all[j].problems = t.Problems()
+		}
 	}
 	s := join(all, pods, err)
 	if i.tree != nil {

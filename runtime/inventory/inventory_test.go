@@ -130,6 +130,21 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// troubled is a source with problems of its own.
+type troubled struct{ *fakeSource }
+
+func (troubled) Problems() []string { return []string{"docker does not tell all about container x"} }
+
+func TestTroubled(t *testing.T) {
+	t.Parallel()
+	i := New(Config{Sources: []Source{answering(), troubled{answering()}}})
+	i.tree = &fakeTree{}
+	s := i.once()
+	if d := cmp.Diff([]string{"docker does not tell all about container x"}, s.Problems); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestWithoutRun(t *testing.T) {
 	t.Parallel()
 	tree := &fakeTree{pods: []logtree.Pod{logged("prod", "web", "u1", ran("app", 0))}}

@@ -26,6 +26,7 @@ type known struct {
 	pods       []Pod
 	containers []Container
 	status     RuntimeStatus
+	problems   []string
 }
 
 // join makes a snapshot of what the sources and the log tree know. It changes nothing that it is given.
@@ -64,6 +65,9 @@ func join(sources []known, tree []logtree.Pod, treeErr error) *Snapshot {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	s.Problems = problems(s)
+	for i := range sources {
+		s.Problems = append(s.Problems, sources[i].problems...)
+	}
 	return s
 }
 

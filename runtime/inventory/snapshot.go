@@ -51,6 +51,12 @@ type Source interface {
 	State() (pods []Pod, containers []Container, status RuntimeStatus)
 }
 
+// Troubled is a Source that can know some of its pods and containers only in part.
+type Troubled interface {
+	// Problems says what, and why: a sentence each. What it returns is not changed any more.
+	Problems() []string
+}
+
 // Attentive is a Source that asks its runtime more often while somebody waits for changes.
 type Attentive interface {
 	// Attend is told when the first subscriber comes and when the last one goes.
