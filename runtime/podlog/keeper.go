@@ -41,13 +41,22 @@ type chain struct {
 	dir    *safefs.Dir
 	id     dirwatch.ID
 	links  []link
+	// prints are the fingerprints of compressed files, by name.
+	prints map[string]print
+}
+
+// print is the fingerprint of the file that has an inode. ok is false if it has none.
+type print struct {
+	inode, fingerprint uint64
+	ok                 bool
 }
 
 // link is one file. The first one of a chain is the one that is read.
 type link struct {
 	entry entry
-	// seg is the open file; nil for the first link.
-	seg *segment
+	// seg is the open file; nil for the first link, of which file is the identity, once its reader knows it.
+	seg  *segment
+	file *File
 	// removed is the size of the file if it has been removed, counted as kept.
 	removed int64
 	// unsure: files between the link before and this one can have come and gone.
@@ -117,7 +126,7 @@ func (k *keeper) passed(r *reader) {
 	k.drop(c, len(c.links))
 	e := r.seg.entry
 	e.inode, e.device = r.seg.inode, r.seg.device
-	c.links = append(c.links, link{entry: e})
+	c.links = append(c.links, link{entry: e, file: r.seg.identity()})
 	k.look(c)
 }
 
@@ -157,10 +166,22 @@ func (k *keeper) drop(c *chain, n int) {
 	for i := range min(n+1, len(c.links)) {
 		l := &c.links[i]
 		k.logs.kept.Add(-l.removed)
-		l.seg.close()
+		if l.seg != nil {
+			l.file = l.seg.identity()
+			l.seg.close()
+		}
 		l.seg, l.removed = nil, 0
 	}
 	c.links = c.links[n:]
+}
+
+// know says what file a reader reads, when it has its first record.
+func (k *keeper) know(r *reader, f *File) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if c := k.chains[r]; c != nil && len(c.links) > 0 && c.links[0].entry.inode == r.seg.inode {
+		c.links[0].file = f
+	}
 }
 
 // peek returns the run of the file after the one that a reader reads. ok is false if the keeper knows of none.
@@ -183,6 +204,7 @@ func (k *keeper) take(r *reader) link {
 	next := &c.links[1]
 	out := *next
 	k.logs.kept.Add(-next.removed)
+	next.file = next.seg.identity()
 	next.seg, next.removed, next.lost, next.unsure = nil, 0, loss{}, false
 	c.links = c.links[1:]
 	return out
@@ -199,14 +221,12 @@ func (k *keeper) look(c *chain) {
 	links := c.links[:1:1]
 	listed := make(map[int]link)
 	for _, l := range c.links[1:] {
-		i := slices.IndexFunc(entries, func(e entry) bool { return l.is(&e) })
+		i := slices.IndexFunc(entries, func(e entry) bool { return c.is(&l, &e) })
 		if i < 0 {
 			links = append(links, l)
 			continue
 		}
-		if !entries[i].gzip {
-			l.entry = entries[i]
-		}
+		l.renamed(entries[i])
 		listed[i] = l
 		found = true
 	}
@@ -231,10 +251,8 @@ func (k *keeper) look(c *chain) {
 func (c *chain) after(entries []entry) (later []entry, found bool) {
 	first := &c.links[0]
 	for i := range entries {
-		if first.is(&entries[i]) {
-			if !entries[i].gzip {
-				first.entry = entries[i]
-			}
+		if c.is(first, &entries[i]) {
+			first.renamed(entries[i])
 			return entries[i+1:], true
 		}
 	}
@@ -244,12 +262,53 @@ func (c *chain) after(entries []entry) (later []entry, found bool) {
 	return entries, false
 }
 
-// is reports whether an entry is the file of the link, perhaps compressed.
-func (l *link) is(e *entry) bool {
+// renamed notes the name that a file has now. Compressed it is another file, with another inode.
+func (l *link) renamed(e entry) {
+	inode, device := l.entry.inode, l.entry.device
+	l.entry = e
+	l.entry.inode, l.entry.device = inode, device
+}
+
+// is reports whether an entry is the file of a link, perhaps compressed.
+func (c *chain) is(l *link, e *entry) bool {
 	if l.entry.inode == e.inode && l.entry.device == e.device {
 		return true
 	}
-	return e.gzip && !l.entry.live && l.entry.run == e.run && l.entry.rotation != "" && l.entry.rotation == e.rotation
+	if !e.gzip || l.entry.run != e.run {
+		return false
+	}
+	if !l.entry.live && l.entry.rotation != "" {
+		return l.entry.rotation == e.rotation
+	}
+	// It has been renamed and compressed since it was seen.
+	file := l.file
+	if l.seg != nil {
+		file = l.seg.identity()
+	}
+	if file == nil {
+		return false
+	}
+	p := c.print(e)
+	return p.ok && p.fingerprint == file.Fingerprint
+}
+
+// print returns the fingerprint of a compressed file.
+func (c *chain) print(e *entry) print {
+	if p, have := c.prints[e.name]; have && p.inode == e.inode {
+		return p
+	}
+	p := print{inode: e.inode}
+	if seg, err := openSegment(c.dir, &c.target.Source, *e); err == nil {
+		if id := seg.identity(); id != nil {
+			p.fingerprint, p.ok = id.Fingerprint, true
+		}
+		seg.close()
+	}
+	if c.prints == nil || len(c.prints) > 4*maxKeptFiles {
+		c.prints = make(map[string]print)
+	}
+	c.prints[e.name] = p
+	return p
 }
 
 // bound gives files up that are too many, or have been removed and are too large, and counts what is in them.

@@ -71,6 +71,8 @@ type reader struct {
 	// at is the time of the record that was looked at last, and reached the place after it.
 	at      int64
 	reached Position
+	// file is that of the record that was looked at last.
+	file *File
 	// gaps come before the next record.
 	gaps []journal.Gap
 	// late are rotated files that may still be written to.
@@ -217,6 +219,12 @@ func (r *reader) take() bool {
 	if n := r.scan.takeNULs(); n > 0 {
 		r.gap(journal.Gap{Reason: journal.GapCorrupt, First: usec(r.at), Last: usec(r.at),
 			Detail: fmt.Sprintf("%d NUL bytes, which a crash leaves, were left out", n)})
+	}
+	if h.File != r.file {
+		r.file = h.File
+		if r.keeper != nil {
+			r.keeper.know(r, h.File)
+		}
 	}
 	if h.End <= r.drop {
 		return false

@@ -110,7 +110,12 @@ func (s *scanner) next(r *Record) error {
 			}
 			continue
 		}
-		i += s.searched
+		if i += s.searched; i > s.max {
+			if s.takeLong(r) {
+				return nil
+			}
+			continue
+		}
 		s.searched = 0
 		line := s.buf[s.pos : s.pos+i]
 		start := s.offset()
@@ -256,19 +261,20 @@ func (s *scanner) pending(but Stream, end int64) int64 {
 	return most
 }
 
-// takeLong gives the beginning of a line, or a piece in the middle, that fills the buffer.
+// takeLong gives the beginning of a line, or a piece in the middle, that is as long as a record can be.
 func (s *scanner) takeLong(r *Record) bool {
-	chunk := s.buf[s.pos:s.end]
+	chunk := s.buf[s.pos : s.pos+s.max]
 	if !s.long.active && chunk[0] == 0 {
 		// A block that a crash left unwritten, or a hole: there can be gigabytes of it.
-		rest := bytes.TrimLeft(chunk, "\x00")
-		s.nuls += int64(len(chunk) - len(rest))
-		s.pos += len(chunk) - len(rest)
-		s.searched = len(rest)
+		skip := len(chunk) - len(bytes.TrimLeft(chunk, "\x00"))
+		s.nuls += int64(skip)
+		s.pos += skip
+		s.searched = 0
 		return false
 	}
 	start := s.offset()
-	s.pos, s.searched = s.end, 0
+	s.pos += s.max
+	s.searched = 0
 	if s.file == nil && !s.identify(chunk) {
 		return false
 	}

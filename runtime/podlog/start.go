@@ -157,35 +157,48 @@ func (r *reader) resume(entries []entry, runs []uint32, at Position) error {
 		r.setStop(at.Run, runs)
 	}
 	r.reached = at
-	for i := range entries {
-		e := &entries[i]
-		if e.run != at.Run {
-			continue
+	// The file that has the inode first: others can begin alike.
+	for _, renamed := range []bool{false, true} {
+		for i := range entries {
+			e := &entries[i]
+			if e.run != at.Run || (e.inode != at.Inode) != renamed {
+				continue
+			}
+			found, err := r.resumeIn(entries, i, at)
+			if err != nil {
+				r.reached = Position{}
+			}
+			if found || err != nil {
+				return err
+			}
 		}
-		seg, err := r.open(e)
-		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
-			r.reached = Position{}
-			return err
-		}
-		if err != nil {
-			continue
-		}
-		if !r.isPlace(seg, at) {
-			seg.close()
-			continue
-		}
-		if at.Pending == at.Offset {
-			// A line can have begun in the file before.
-			r.prime(&r.scan, sameRun(entries, i))
-		}
-		r.seg, r.drop, r.at = seg, at.Offset, at.Time
-		r.scan.use(seg, at.Offset-at.Pending, -1)
-		if at.Pending == 0 {
-			r.scan.within(at.Offset)
-		}
-		return nil
 	}
 	return r.resumeLost(entries, at)
+}
+
+// resumeIn goes on after a place, if it is in that file.
+func (r *reader) resumeIn(entries []entry, i int, at Position) (found bool, err error) {
+	seg, err := r.open(&entries[i])
+	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if err != nil {
+		return false, nil //nolint:nilerr // the place is not in a file that cannot be read
+	}
+	if !r.isPlace(seg, at) {
+		seg.close()
+		return false, nil
+	}
+	if at.Pending == at.Offset {
+		// A line can have begun in the file before.
+		r.prime(&r.scan, sameRun(entries, i))
+	}
+	r.seg, r.drop, r.at = seg, at.Offset, at.Time
+	r.scan.use(seg, at.Offset-at.Pending, -1)
+	if at.Pending == 0 {
+		r.scan.within(at.Offset)
+	}
+	return true, nil
 }
 
 // isPlace reports whether a place is in a file.
