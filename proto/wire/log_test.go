@@ -203,11 +203,11 @@ func TestRuntimeErrors(t *testing.T) {
 		if !errors.Is(back, tt.sentinel) || back.Error() != "pod web: "+tt.sentinel.Error() {
 			t.Errorf("%v came back as %v", tt.sentinel, back)
 		}
-		if isQuery := errors.Is(back, journal.ErrInvalidQuery); isQuery != (tt.sentinel == podlog.ErrBadCursor) {
+		if isQuery := errors.Is(back, journal.ErrInvalidQuery); isQuery != errors.Is(tt.sentinel, podlog.ErrBadCursor) {
 			t.Errorf("%v is an invalid query: %v", tt.sentinel, isQuery)
 		}
 		for _, other := range tests {
-			if other.sentinel != tt.sentinel && errors.Is(back, other.sentinel) {
+			if !errors.Is(tt.sentinel, other.sentinel) && errors.Is(back, other.sentinel) {
 				t.Errorf("%v came back as %v too", tt.sentinel, other.sentinel)
 			}
 		}
