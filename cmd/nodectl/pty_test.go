@@ -107,3 +107,38 @@ func TestPagerEnd(t *testing.T) {
 	}
 	runInTerminal(t, []string{"SYSTEMD_PAGER=head -n 1"}, "", "journal", "-D", dir)
 }
+
+// TestLogsTerminal: on a terminal lines are made safe, and named where there can be several containers.
+func TestLogsTerminal(t *testing.T) {
+	t.Parallel()
+	dir := writeLogTree(t)
+	tests := []struct {
+		name       string
+		env, args  []string
+		has, hasNo []string
+	}{
+		{name: "control characters are visible", args: []string{"db-0"},
+			has: []string{`red \x1b]52;c;aGk=\x07 bidi \u202e`, `bad \xff utf-8`, "begins, ends\r\n"}, hasNo: []string{"\x1b", "\x07", "\u202e", "[pod/"}},
+		{name: "raw", args: []string{"db-0", "-o", "raw"}, has: []string{"\x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07"}},
+		{name: "JSON", args: []string{"db-0", "-o", "json"}, has: []string{`\u001b[31mred`}, hasNo: []string{"\x1b", "\x07"}},
+		{name: "several containers", args: []string{"deployment/web", "-c", "app"}, has: []string{"[pod/\x1b[", "web-5c9d8f6b7-x7x7x\x1b[0m/\x1b["}},
+		{name: "NO_COLOR", env: []string{"NO_COLOR=1"}, args: []string{"deployment/web", "-c", "app"}, has: []string{"[pod/web-5c9d8f6b7-x7x7x/app] last"}, hasNo: []string{"\x1b"}},
+		{name: "no prefix", args: []string{"deployment/web", "-c", "app", "--prefix=false"}, hasNo: []string{"[pod/"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := runInTerminal(t, tt.env, "", append([]string{"logs", "--root", dir}, tt.args...)...)
+			for _, want := range tt.has {
+				if !strings.Contains(got, want) {
+					t.Errorf("no %q in %q", want, got)
+				}
+			}
+			for _, bad := range tt.hasNo {
+				if strings.Contains(got, bad) {
+					t.Errorf("%q in %q", bad, got)
+				}
+			}
+		})
+	}
+}

@@ -46,11 +46,11 @@ func nobody() {
 // update rewrites the golden parts of the scripts.
 var update = flag.Bool("update", false, "rewrite the golden files in testdata/script")
 
-// TestScript runs testdata/script/*.txtar. Each has in $J a small journal of three boots, and in $ADDRESS the
-// address of a noded that it may start with "daemon start".
+// TestScript runs testdata/script/*.txtar. Each has in $J a small journal of three boots, in $P a log tree, and in
+// $ADDRESS the address of a noded that it may start with "daemon start".
 func TestScript(t *testing.T) {
 	t.Parallel()
-	fixture := writeJournal(t)
+	fixture, tree := writeJournal(t), writeLogTree(t)
 	noded := sync.OnceValues(func() (string, error) { return buildNoded(t) })
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -65,9 +65,12 @@ func TestScript(t *testing.T) {
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "journal"), os.DirFS(fixture)); err != nil {
 				return err
 			}
+			if err := os.CopyFS(filepath.Join(env.WorkDir, "pods"), os.DirFS(tree)); err != nil {
+				return err
+			}
 			socket := filepath.Join(env.WorkDir, "s")
 			for name, value := range map[string]string{
-				"J": filepath.Join(env.WorkDir, "journal"), "SOCKET": socket, "ADDRESS": "unix://" + socket,
+				"J": filepath.Join(env.WorkDir, "journal"), "P": filepath.Join(env.WorkDir, "pods"), "SOCKET": socket, "ADDRESS": "unix://" + socket,
 				"NODECTL_ADDRESS": "unix://" + socket, "TZ": "UTC", "LANG": "C.UTF-8",
 			} {
 				env.Setenv(name, value)
@@ -82,6 +85,7 @@ func TestScript(t *testing.T) {
 			"append": appendEntries,
 			"follow": startFollower,
 			"signal": signalFollower,
+			"line":   writeLine,
 		},
 	})
 }
@@ -113,7 +117,7 @@ func (d *daemonProcess) kill() {
 	}
 }
 
-// controlDaemon is the command "daemon start|kill": a noded at $SOCKET that serves $J. Started, it answers.
+// controlDaemon is the command "daemon start|kill": a noded at $SOCKET that serves $J and $P. Started, it answers.
 func controlDaemon(noded func() (string, error)) func(ts *testscript.TestScript, neg bool, args []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) {
 		d, ok := ts.Value(daemonKey{}).(*daemonProcess)

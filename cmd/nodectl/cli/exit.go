@@ -10,6 +10,8 @@ import (
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/podlog"
 )
 
 // The exit codes of nodectl.
@@ -33,7 +35,7 @@ const (
 `
 	exitCodePartial = `  3    status: some sources cannot be read
 `
-	exitCodesTail = `  4    not found: no such boot, no such file
+	exitCodesTail = `  4    not found: no such pod, container, boot or file
   5    denied: no permission
   6    unreachable: noded is not running, or went away
   130  interrupted`
@@ -55,8 +57,10 @@ func ExitCode(err error) int {
 		return 128 + int(interrupted.signal)
 	case errors.Is(err, context.Canceled):
 		return ExitInterrupted
-	case errors.Is(err, journal.ErrNoBoot), errors.As(err, &missing):
+	case errors.Is(err, journal.ErrNoBoot), errors.As(err, &missing), errors.Is(err, inventory.ErrNotFound), errors.Is(err, podlog.ErrNoPrevious):
 		return ExitNotFound
+	case errors.Is(err, inventory.ErrAmbiguous), errors.Is(err, inventory.ErrChooseContainer), errors.Is(err, inventory.ErrBadSelector):
+		return ExitUsage
 	case errors.As(err, &usage), errors.As(err, &address), errors.Is(err, journal.ErrInvalidQuery):
 		return ExitUsage
 	case errors.Is(err, client.ErrDenied), errors.Is(err, fs.ErrPermission):

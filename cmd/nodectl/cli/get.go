@@ -24,12 +24,12 @@ type getFlags struct {
 func newGetCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get",
-		Short: "List units or boots",
-		Long:  "List what the journal of a node holds: its units or its boots.",
+		Short: "List pods, containers, units or boots",
+		Long:  "List what a node has: its pods and containers, and the units and boots of its journal.",
 		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newGetUnitsCommand(g), newGetBootsCommand(g))
+	cmd.AddCommand(newGetPodsCommand(g), newGetContainersCommand(g), newGetUnitsCommand(g), newGetBootsCommand(g))
 	return cmd
 }
 

@@ -69,14 +69,17 @@ func gapLine(g journal.Gap) string {
 }
 
 // countOf says how many entries are missing.
-func countOf(g journal.Gap) string {
+func countOf(g journal.Gap) string { return countOfWhat(g, "entry", "entries") }
+
+// countOfWhat says how many are missing of what is called one and many.
+func countOfWhat(g journal.Gap, one, many string) string {
 	switch {
 	case g.Count == 1 && g.Exact:
-		return "1 entry"
+		return "1 " + one
 	case g.Count > 0 && g.Exact:
-		return fmt.Sprintf("%d entries", g.Count)
+		return fmt.Sprintf("%d %s", g.Count, many)
 	case g.Count > 0:
-		return fmt.Sprintf("up to %d entries", g.Count)
+		return fmt.Sprintf("up to %d %s", g.Count, many)
 	}
-	return "entries"
+	return many
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/engines"
@@ -24,6 +25,8 @@ type journalCommand struct {
 	*globals
 	*journalFlags
 	*plan
+	// given are the options as they were written.
+	given   *pflag.FlagSet
 	backend backend
 	out     io.Writer
 }
@@ -39,6 +42,9 @@ A word is a unit (".service" is implied, patterns are allowed), FIELD=VALUE a ma
 device selects its messages. Terms on one field are alternatives, terms on several must all hold, "+" stands
 between groups that are alternatives.
 
+Where no unit of that name ever logged, the log of a static pod's or a DaemonSet's container of that name is shown, such
+as that of kube-apiserver; a line on stderr says so.
+
 Entries come from noded. With --directory, --file, --root, --merge, --namespace, --system or --user the journal
 files are read instead, with no daemon.
 
@@ -48,7 +54,7 @@ files are read instead, with no daemon.
   nodectl journal -b -1 -k
   nodectl journal kubelet --level error --exclude 'context canceled' -o json
   nodectl journal -D /mnt/var/log/journal --list-boots`,
-		SuggestFor: []string{"log", "logs", "journalctl"},
+		SuggestFor: []string{"journalctl"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runJournal(cmd.Context(), g, f, cmd, args)
 		},
@@ -81,7 +87,7 @@ func runJournal(ctx context.Context, g *globals, f *journalFlags, cmd *cobra.Com
 	if err := g.checkPlatform(p.source); err != nil {
 		return err
 	}
-	c := &journalCommand{globals: g, journalFlags: f, plan: p, out: g.Out}
+	c := &journalCommand{globals: g, journalFlags: f, plan: p, given: cmd.Flags(), out: g.Out}
 	switch p.action {
 	case actionHeader:
 		return c.printHeaders(ctx)

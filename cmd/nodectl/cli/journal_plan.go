@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -242,16 +243,21 @@ func (f *journalFlags) filter(p *plan, flags *pflag.FlagSet, args []string) erro
 
 // ignoreCase decides by --case-sensitive, else by the patterns.
 func (f *journalFlags) ignoreCase(flags *pflag.FlagSet) (bool, error) {
-	if !flags.Changed("case-sensitive") {
-		return journal.PatternIgnoresCase(f.grep) && journal.PatternIgnoresCase(f.exclude), nil
+	return ignoresCase(flags.Changed("case-sensitive"), f.caseSensitive, f.grep, f.exclude)
+}
+
+// ignoresCase decides by the value of --case-sensitive if it was given, else by the patterns.
+func ignoresCase(given bool, value string, patterns ...string) (bool, error) {
+	if !given {
+		return !slices.ContainsFunc(patterns, func(p string) bool { return !journal.PatternIgnoresCase(p) }), nil
 	}
-	switch strings.ToLower(f.caseSensitive) {
+	switch strings.ToLower(value) {
 	case "1", "yes", "y", "true", "t", "on":
 		return false, nil
 	case "0", "no", "n", "false", "f", "off":
 		return true, nil
 	}
-	return false, &journal.QueryError{Field: "case-sensitive", Value: f.caseSensitive, Reason: "want true or false"}
+	return false, &journal.QueryError{Field: "case-sensitive", Value: value, Reason: "want true or false"}
 }
 
 // bootFilter sets the boot: the one that is named, or this one where another option implies it.

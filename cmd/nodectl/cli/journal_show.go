@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -38,10 +39,29 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 		return err
 	}
 	s := c.newShow(pager)
-	s.nothing = sync.OnceFunc(func() { c.explainNoFiles(ctx) })
+	instead := sync.OnceValues(func() (comp component, err error) {
+		comp, _, err = c.findInstead(ctx)
+		return comp, err
+	})
+	s.nothing = sync.OnceValue(func() error {
+		if comp, err := instead(); err != nil || len(comp.pods) > 0 {
+			return errNoUnit
+		}
+		if !c.quiet {
+			c.explainNoFiles(ctx)
+		}
+		return nil
+	})
 	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed, OnBreak: s.broken}
 	req.Query.Fields = s.options.Fields()
-	if err = c.backend.Read(ctx, req, s); err != nil && isBrokenPipe(context.Cause(ctx)) {
+	err = c.backend.Read(ctx, req, s)
+	if s.shown == 0 && (err == nil && c.query.Lines != 0 || errors.Is(err, errNoUnit)) {
+		var comp component
+		if comp, err = instead(); err == nil && len(comp.pods) > 0 {
+			err = c.showComponent(ctx, s, comp)
+		}
+	}
+	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
 	}
 	if ferr := s.finish(err); err == nil || isBrokenPipe(ferr) {
@@ -96,7 +116,8 @@ type shower struct {
 	live        bool
 	cursorSaved time.Time
 	// nothing is called when a follower begins to wait and has shown no entry.
-	nothing func()
+	// Its error ends the read.
+	nothing func() error
 	now     func() time.Time
 }
 
@@ -210,8 +231,10 @@ func (s *shower) Progress(p journal.Progress) error {
 		s.cursor, s.lastSet = p.Cursor, false
 	}
 	s.live = s.command.follow && (s.live || p.CaughtUp)
-	if s.live && s.shown == 0 && !s.command.quiet {
-		s.nothing()
+	if s.live && s.shown == 0 {
+		if err := s.nothing(); err != nil {
+			return err
+		}
 	}
 	if err := s.printer.Flush(); err != nil {
 		return err

@@ -36,14 +36,17 @@ func newGlobals(s Streams) *globals { return &globals{Streams: s, os: runtime.GO
 func newCommand(g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nodectl",
-		Short: "Read the journal of a node",
-		Long: `nodectl reads the systemd journal of a node: from noded over its socket, or from
-journal files with no daemon.
+		Short: "Read the journal and the logs of the pods of a node",
+		Long: `nodectl reads the systemd journal of a node and the logs of its pods and containers: from
+noded over its socket, or from files with no daemon.
 
 ` + exitCodesHead + exitCodePartial + exitCodesTail,
 		Example: `  nodectl journal kubelet --since 1h
   nodectl journal -u 'ssh*' -p err -f
   nodectl journal -D /mnt/var/log/journal --list-boots
+  nodectl logs web-5c9d8f6b7-4qk2n --previous
+  nodectl logs deployment/web -f --level error
+  nodectl get pods
   nodectl status`,
 		Args:                       unknownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -64,7 +67,7 @@ journal files with no daemon.
 	addVersionFlag(root, g)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.validate() }
-	root.AddCommand(newJournalCommand(g), newGetCommand(g), newStatusCommand(g), newCompletionCommand(g), newVersionCommand(g))
+	root.AddCommand(newJournalCommand(g), newLogsCommand(g), newGetCommand(g), newDescribeCommand(g), newStatusCommand(g), newCompletionCommand(g), newVersionCommand(g))
 	complete(root, "color", "auto", "always", "never")
 	complete(root, "address")
 	complete(root, "timeout")

@@ -15,8 +15,8 @@ const watchIntervalMillis = 500
 
 // watchOutput ends a follow when whoever reads the pipe that stdout is has gone, even if nothing is
 // written. The function that it returns ends the watching.
-func (c *journalCommand) watchOutput(ctx context.Context, gone func()) func() {
-	stdout, ok := c.Out.(*os.File)
+func (g *globals) watchOutput(ctx context.Context, gone func()) func() {
+	stdout, ok := g.Out.(*os.File)
 	if !ok {
 		return func() {}
 	}

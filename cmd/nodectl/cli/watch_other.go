@@ -8,4 +8,4 @@ package cli
 import "context"
 
 // watchOutput does nothing: the next write finds out.
-func (c *journalCommand) watchOutput(context.Context, func()) func() { return func() {} }
+func (g *globals) watchOutput(context.Context, func()) func() { return func() {} }
