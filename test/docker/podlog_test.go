@@ -18,6 +18,8 @@ import (
 
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/runtime/dirwatch"
+	source "github.com/noded/noded/runtime/docker"
+	"github.com/noded/noded/runtime/inventory"
 	"github.com/noded/noded/runtime/podlog"
 	"github.com/noded/noded/runtime/safefs"
 	"github.com/noded/noded/test/containerd/lines"
@@ -194,4 +196,62 @@ func TestFollow(t *testing.T) {
 		t.Errorf("files: %q", files)
 	}
 	t.Logf("the last line is %v old", time.Since(time.Unix(0, c.times[count-1])).Round(time.Millisecond))
+}
+
+// TestFollowRestarts follows a container by the beginning of its id while Docker starts it again and again, until it gives up.
+func TestFollowRestarts(t *testing.T) {
+	t.Parallel()
+	d := docker.Start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+	t.Cleanup(cancel)
+	hub := dirwatch.NewHub(slog.New(slog.DiscardHandler))
+	t.Cleanup(func() {
+		if err := hub.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	logger := slog.New(slog.DiscardHandler)
+	inv := inventory.New(inventory.Config{
+		Sources: []inventory.Source{source.New(source.Config{Socket: d.Socket(), Root: d.LogRoot(), Logger: logger})}, Hub: hub, Logger: logger,
+	})
+	running, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- inv.Run(running) }()
+	t.Cleanup(func() { stop(); <-done })
+
+	const count, restarts = 50, 3
+	id, err := d.Run(ctx, docker.Container{Name: "loop", Args: []string{"lines:50@500", "exit:1"}, Restarts: restarts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed, unsubscribe := inv.Subscribe()
+	defer unsubscribe()
+	set, err := inv.Logs(ctx, inventory.LogSelector{ContainerIDs: []string{id[:12]}}, true)
+	for errors.Is(err, inventory.ErrNotFound) && ctx.Err() == nil {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
+		set, err = inv.Logs(ctx, inventory.LogSelector{ContainerIDs: []string{id[:12]}}, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	logs := podlog.New(podlog.Config{Docker: safefs.NewRoot(d.LogRoot()), Hub: hub, Logger: logger})
+	query := podlog.NewQuery()
+	query.Follow = true
+	c := new(collector)
+	// It ends by itself, when the container has ended for good.
+	if err := logs.Read(ctx, set, query, c); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.lines) != count*(restarts+1) || len(c.gaps) != 0 {
+		t.Fatalf("%d lines, want %d; gaps %v", len(c.lines), count*(restarts+1), c.gaps)
+	}
+	for i, line := range c.lines {
+		if want := lines.Make(i%count+1, 0) + "\n"; line.Text != want {
+			t.Fatalf("line %d is %q, want %q", i+1, line.Text, want)
+		}
+	}
 }
