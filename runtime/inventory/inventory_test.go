@@ -130,6 +130,23 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// TestDockerLog: what cri-dockerd and Docker both know has Docker's log, which is where the link of cri-dockerd leads.
+func TestDockerLog(t *testing.T) {
+	t.Parallel()
+	ofCRI := answering(pod("prod", "web-0", "u1", running("app", 1)))
+	ofCRI.pods[0].Containers[0].Log = &Log{Layout: podlog.LayoutCRI, Dir: "prod_web-0_u1/app"}
+	same := pod("prod", "web-0", "u1", running("app", 1))
+	want := &Log{Layout: podlog.LayoutDocker, Dir: same.Containers[0].ID}
+	same.Containers[0].Log = want
+	s := with(&fakeTree{}, ofCRI, answering(same)).once()
+	if d := cmp.Diff(want, s.Pods[0].Containers[0].Log); d != "" || len(s.Pods) != 1 || len(s.Pods[0].Containers) != 1 {
+		t.Errorf("pods %+v: %s", s.Pods, d)
+	}
+	if ofCRI.pods[0].Containers[0].Log.Layout != podlog.LayoutCRI {
+		t.Error("the source's pods were changed")
+	}
+}
+
 // troubled is a source with problems of its own.
 type troubled struct{ *fakeSource }
 

@@ -84,11 +84,24 @@ func (s *Snapshot) addPod(at map[podKey]int, p *Pod, ids map[string]bool) {
 	into := &s.Pods[i]
 	for j := range p.Containers {
 		c := &p.Containers[j]
+		if c.Log != nil && c.Log.Layout == podlog.LayoutDocker {
+			into.takeDockerLog(c)
+		}
 		if c.ID != "" && ids[c.ID] || slices.ContainsFunc(into.Containers, func(o Container) bool { return o.Name == c.Name }) {
 			continue
 		}
 		ids[c.ID] = true
 		into.Containers = append(into.Containers, *c)
+	}
+}
+
+// takeDockerLog takes over where the log of a container is that another source knows too. What cri-dockerd calls its log is a link to
+// Docker's file, and links are not followed.
+func (p *Pod) takeDockerLog(c *Container) {
+	for i := range p.Containers {
+		if same := &p.Containers[i]; same.ID == c.ID && same.Name == c.Name {
+			same.Log = c.Log
+		}
 	}
 }
 
