@@ -92,6 +92,9 @@ func (r *reader) prime(s *scanner, entries []entry) {
 			break
 		}
 		start, sure := seg.openStart(size, r.lookBack())
+		if !sure {
+			start = 0 // it can end lines that began in the file before
+		}
 		parts = append(parts, part{seg, start})
 		if sure {
 			break
