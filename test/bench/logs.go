@@ -156,6 +156,10 @@ func (s settings) measureLogs(ctx context.Context, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(stdout, "%d lines, %.0f MB, medians of %d runs in turn, the file in the page cache\n", s.lines, mb(info.Size()), s.runs)
+	if err := s.compareLogs(ctx, stdout, []logReader{kubeletReader{path}, podlogReader{root}}); err != nil {
+		return err
+	}
 	peer, remove, err := buildPeer(ctx)
 	if err != nil {
 		return err
@@ -167,18 +171,13 @@ func (s settings) measureLogs(ctx context.Context, stdout, stderr io.Writer) err
 	}
 	defer d.stop()
 	nodectl := filepath.Join(s.bin, "nodectl")
-	fmt.Fprintf(stdout, "%d lines, %.0f MB, medians of %d runs in turn, the file in the page cache\n", s.lines, mb(info.Size()), s.runs)
-	for _, group := range [][]logReader{
-		{kubeletReader{path}, podlogReader{root}},
-		{
-			logProcess{"program with the kubelet's reader", []string{peer, "-file", path}, true},
-			logProcess{"nodectl logs", []string{nodectl, "--address", d.address, "logs", "-n", "default", "web-0"}, false},
-			logProcess{"nodectl logs --root", []string{nodectl, "logs", "--root", root, "-n", "default", "web-0"}, false},
-		},
-	} {
-		if err := s.compareLogs(ctx, stdout, group); err != nil {
-			return err
-		}
+	err = s.compareLogs(ctx, stdout, []logReader{
+		logProcess{"program with the kubelet's reader", []string{peer, "-file", path}, true},
+		logProcess{"nodectl logs", []string{nodectl, "--address", d.address, "logs", "-n", "default", "web-0"}, false},
+		logProcess{"nodectl logs --root", []string{nodectl, "logs", "--root", root, "-n", "default", "web-0"}, false},
+	})
+	if err != nil {
+		return err
 	}
 	if err := s.measureLogDelay(ctx, stdout, peer); err != nil {
 		return fmt.Errorf("follow: %w", err)

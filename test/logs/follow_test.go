@@ -25,9 +25,14 @@ type plan struct {
 	// lines are written at rate lines a second while the log is rotated this often and the container restarted this often; before, when
 	// nobody follows yet, a tenth as many lines with five rotations.
 	lines, rate, rotations, restarts int
-	// breaks is how often the reader is broken off and goes on after its last position.
-	breaks  int
-	options Options
+	// breaks is how often the reader is broken off and goes on after its last position. kills is how often noded is killed.
+	breaks, kills int
+	options       Options
+}
+
+// span is how long lines are written.
+func (p *plan) span() time.Duration {
+	return time.Duration(p.lines) * time.Second / time.Duration(p.rate)
 }
 
 // quiet is how long nothing may come before what is missing counts as lost.
@@ -36,30 +41,33 @@ const quiet = 15 * time.Second
 // reader reads the one log of a root with a query until it ends or ctx does.
 type reader func(ctx context.Context, q podlog.Query, sink podlog.Sink) error
 
-// follow runs a plan with a reader.
-func follow(t *testing.T, p plan, read reader) (Report, *Checker) {
+// follow runs a plan with a reader. during, if it is not nil, runs while lines are written.
+func follow(t *testing.T, p plan, checker *Checker, read reader, during func(ctx context.Context) error) Report {
 	t.Helper()
-	truth := NewTruth()
+	t.Logf("seed %d, %+v", p.seed, p)
+	truth := checker.truth
 	log, err := Create(p.options, truth)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &Writer{Log: log, Generator: NewGenerator(p.seed, p.options.Format == JSON), Seed: p.seed}
-	backlog(t, w, p.lines/10)
-	checker := NewChecker(truth)
+	backlog(t, w, min(p.lines/10, 20_000))
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var group sync.WaitGroup
 	var writing atomic.Bool
 	writing.Store(true)
-	var readErr, rotateErr error
+	var readErr, rotateErr, duringErr error
 	group.Go(func() { readErr = followOn(ctx, p, read, checker, &writing) })
 	rotating, stopRotating := context.WithCancel(ctx)
 	group.Go(func() {
-		r := Rotator{Log: log, Every: time.Duration(p.lines) * time.Second / time.Duration(p.rate) / time.Duration(p.rotations), Seed: p.seed}
+		r := Rotator{Log: log, Every: p.span() / time.Duration(p.rotations), Seed: p.seed}
 		rotateErr = r.Run(rotating, p.rotations)
 	})
+	if during != nil {
+		group.Go(func() { duringErr = during(rotating) })
+	}
 	w.Rate = p.rate
 	if err := w.Lines(ctx, p.lines, p.restarts); err != nil {
 		t.Error(err)
@@ -75,10 +83,10 @@ func follow(t *testing.T, p plan, read reader) (Report, *Checker) {
 	if readErr != nil {
 		t.Errorf("the reader: %v", readErr)
 	}
-	if rotateErr != nil {
-		t.Errorf("the rotations: %v", rotateErr)
+	if rotateErr != nil || duringErr != nil {
+		t.Errorf("the faults: %v", errors.Join(rotateErr, duringErr))
 	}
-	return checker.Report(), checker
+	return checker.Report()
 }
 
 // backlog writes what is there before anybody reads: plain and compressed files.
@@ -97,11 +105,10 @@ func backlog(t *testing.T, w *Writer, lines int) {
 // followOn follows, and is broken off and goes on as often as planned while lines are written.
 func followOn(ctx context.Context, p plan, read reader, checker *Checker, writing *atomic.Bool) error {
 	random := rand.New(rand.NewPCG(p.seed, 0xb4ea))
-	span := time.Duration(p.lines) * time.Second / time.Duration(p.rate)
 	for left := p.breaks; ; left-- {
 		attempt, stop := ctx, context.CancelFunc(func() {})
 		if left > 0 && writing.Load() {
-			wait := span / time.Duration(p.breaks+1)
+			wait := p.span() / time.Duration(p.breaks+1)
 			attempt, stop = context.WithTimeout(ctx, wait/2+time.Duration(random.Int64N(int64(wait))))
 		}
 		q := podlog.NewQuery()
@@ -162,7 +169,7 @@ func judge(t *testing.T, p plan, r *Report) {
 	}
 	c := r.Counts
 	if c.Rotations < p.rotations || c.Restarts < p.restarts || c.Compressed == 0 || c.Removed == 0 || c.Spanning == 0 || c.Split == 0 || r.Archived == 0 ||
-		r.Sessions < p.breaks+1 {
+		r.Sessions < p.breaks+p.kills+1 {
 		t.Errorf("the run is not valid: too little happened")
 	}
 }
@@ -192,7 +199,7 @@ func TestFollow(t *testing.T) {
 			if to.Layout == podlog.LayoutDocker {
 				to.Source = podlog.Source{Container: "web", ID: dockerID}
 			}
-			r, _ := follow(t, p, inProcess(t, root, to))
+			r := follow(t, p, NewChecker(NewTruth()), inProcess(t, root, to), nil)
 			judge(t, p, &r)
 		})
 	}

@@ -30,13 +30,15 @@ import (
 //
 //   - A line that is not in the format of the file is left out by the kubelet. We deliver it, marked as Unparsed, and so it is left
 //     out here of what we write. If the first line is bad, or a stream has no name, the kubelet gives up; then nothing is compared.
-//   - The format of a file is that of its first line for the kubelet. Files that mix formats are not compared.
+//   - The format of a file is that of its first line, for the kubelet of those that it reads, for us by its first byte. Files that mix
+//     formats, or begin with a bad line or a blank, are not compared.
 //   - The last line is given by the kubelet although its newline is missing. For us it is not a line yet: it may be half
 //     of one. Files are compared as far as their last newline.
 //   - Lines that are split into pieces are joined by us, so that the order of the two streams differs where their pieces are
 //     mixed: there each stream is compared by itself. The tail counts pieces for the kubelet, since looks at the time of each
 //     piece, and the time is printed before a piece if the piece before it, of either stream, ended a line: with
 //     pieces these are not compared.
+//   - A line without a tag, which has two blanks after its stream, is a whole line for the kubelet and a bad one for us: not compared.
 //   - Runs of NUL bytes, as crashes leave them, are a Gap for us and a bad line for the kubelet; its tail counts that line.
 //   - Go's parser takes some times that RFC 3339 does not allow, such as those with a comma: not compared.
 //   - With tail and since the kubelet takes the last lines and leaves out those before since; we take the last lines since
@@ -194,18 +196,25 @@ func traitsOf(t testing.TB, content []byte) traits {
 				out.comparable = false
 			}
 			out.bad = true
+			if isJSON == 0 {
+				out.comparable = false
+			}
 			continue
 		}
 		kind := -1
 		if strings.HasPrefix(strings.TrimLeft(string(text), " \t\r\n"), "{") {
 			kind = 1
 		}
-		if isJSON == -kind {
+		if isJSON == -kind || isJSON == 0 && kind == 1 && text[0] != '{' {
 			out.comparable = false
 		}
 		isJSON = kind
 		written, line, _ := strings.Cut(read.all.String(), " ")
-		original, _, _ := strings.Cut(string(text), " ")
+		original, rest, _ := strings.Cut(string(text), " ")
+		_, rest, _ = strings.Cut(rest, " ")
+		if kind == -1 && strings.HasPrefix(rest, " ") {
+			out.comparable = false
+		}
 		if kind == 1 {
 			match := jsonTime.FindAllStringSubmatch(string(text), -1)
 			if len(match) != 1 {
@@ -225,7 +234,9 @@ func traitsOf(t testing.TB, content []byte) traits {
 		if read.stderr.Len() > 0 {
 			stream = 1
 		}
-		open[stream] = !strings.HasSuffix(line, "\n") && line != ""
+		open[stream] = !strings.HasSuffix(line, "\n")
+		// After an empty piece the kubelet prints the time again.
+		out.mixed = out.mixed || line == ""
 		out.split = out.split || !strings.HasSuffix(line, "\n")
 		out.mixed = out.mixed || open[stream] && open[1-stream] || open[1-stream]
 	}
