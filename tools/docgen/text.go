@@ -14,7 +14,8 @@ var (
 		{"FILES", `
   /run/noded/noded.sock   socket of noded; for root and members of group noded
   /var/log/journal, /run/log/journal
-                          journal files`},
+                          journal files
+  /var/log/pods           logs of containers`},
 		{"SEE ALSO", `.BR noded (8),
 .BR journalctl (1),
 .BR systemd.time (7),
