@@ -180,9 +180,9 @@ func endsWith(s *segment, at Position) bool {
 			buf = buf[i+1:]
 		}
 		if from == 0 {
-			// It may have begun in the file before.
+			// It may have begun in the file before, and have the time of that.
 			first, ok := s.firstTime()
-			return ok && first >= at.Time
+			return ok && first >= at.Time || s.inode == at.Inode
 		}
 		if length > maxLookBack {
 			return false

@@ -1,0 +1,261 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package podlog_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/runtime/podlog"
+)
+
+// canary is in the file that must never be read.
+const canary = "canary-never-to-be-seen"
+
+// hostileQueries are the ways to read a log.
+func hostileQueries() map[string]podlog.Query {
+	forward, tail, reverse, since, grep := podlog.NewQuery(), podlog.NewQuery(), podlog.NewQuery(), podlog.NewQuery(), podlog.NewQuery()
+	tail.Tail = 10
+	reverse.Reverse, reverse.Limit = true, 10
+	at := base.Add(time.Hour).UnixNano()
+	since.Since = &at
+	grep.Filter.Grep, grep.Tail = "no such text", 10
+	return map[string]podlog.Query{"forward": forward, "tail": tail, "reverse": reverse, "since": since, "grep": grep}
+}
+
+// counted is a Sink that keeps nothing.
+type counted struct {
+	records, bytes, gaps int
+	longest              int
+	leaked               bool
+	last                 string
+}
+
+func (c *counted) Record(r *podlog.Record) error {
+	c.records++
+	c.bytes += len(r.Text)
+	c.longest = max(c.longest, len(r.Text))
+	c.leaked = c.leaked || bytes.Contains(r.Text, []byte(canary))
+	c.last = string(r.Text[:min(len(r.Text), 32)])
+	return nil
+}
+
+func (c *counted) Gap(journal.Gap) error           { c.gaps++; return nil }
+func (c *counted) Progress(podlog.Progress) error { return nil }
+func (c *counted) Flush() error                   { return nil }
+
+// bounded reads in every way, and fails if one takes long or much memory. Nothing may run in parallel.
+func bounded(t *testing.T, tr *tree, check func(t *testing.T, name string, c *counted)) {
+	t.Helper()
+	for name, q := range hostileQueries() {
+		t.Run(name, func(t *testing.T) {
+			runtime.GC()
+			var before runtime.MemStats
+			runtime.ReadMemStats(&before)
+			stop, peak := make(chan struct{}), make(chan uint64)
+			go func() {
+				var most uint64
+				for {
+					var now runtime.MemStats
+					runtime.ReadMemStats(&now)
+					most = max(most, now.HeapInuse)
+					select {
+					case <-stop:
+						peak <- most
+						return
+					case <-time.After(5 * time.Millisecond):
+					}
+				}
+			}()
+			start := time.Now()
+			c := new(counted)
+			err := tr.logs().Read(t.Context(), podlog.Fixed{tr.target()}, q, c)
+			took := time.Since(start)
+			close(stop)
+			grown := int64(<-peak) - int64(before.HeapInuse)
+			if err != nil {
+				t.Errorf("Read = %v", err)
+			}
+			t.Logf("%v, %d KiB, %d records of %d bytes, %d gaps", took.Round(time.Millisecond), grown>>10, c.records, c.bytes, c.gaps)
+			if grown > 64<<20 {
+				t.Errorf("it took %d MiB", grown>>20)
+			}
+			if took > 30*time.Second { // a second on a quick machine
+				t.Errorf("it took %v", took)
+			}
+			if c.longest > podlog.DefaultMaxRecordBytes {
+				t.Errorf("a record of %d bytes", c.longest)
+			}
+			check(t, name, c)
+		})
+	}
+}
+
+// bomb is a compressed file that decompresses to at least size bytes of text again and again.
+func bomb(t *testing.T, text string, size int) string {
+	t.Helper()
+	var member bytes.Buffer
+	z, err := gzip.NewWriterLevel(&member, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := max(1, 16<<20/len(text))
+	if _, err := z.Write(bytes.Repeat([]byte(text), n)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Repeat(member.String(), size/(n*len(text))+1)
+}
+
+// TestBomb: compressed files that decompress to gigabytes.
+func TestBomb(t *testing.T) {
+	for name, text := range map[string]string{
+		"zeros": "\x00", "no newline": "A", "empty lines": "\n", "lines": line(0, "stdout", "F", strings.Repeat("x", 1000)),
+		"pieces": line(0, "stdout", "P", strings.Repeat("x", 1000)), "one line": line(0, "stdout", "F", "a") + strings.Repeat("x", 8<<20),
+		"no members": "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTree(t)
+			if text == "" {
+				tr.write("0.log.20261123-200000.gz", strings.Repeat(bomb(t, "\x00", 0)[:18], 1<<16))
+			} else {
+				tr.write("0.log.20261123-200000.gz", bomb(t, text, 8<<30))
+			}
+			tr.write("0.log", lines(0, 1)+line(3600_000, "stdout", "F", "the end"))
+			bounded(t, tr, func(t *testing.T, name string, c *counted) {
+				if name != "reverse" && name != "grep" && c.last != "the end" {
+					t.Errorf("the last record is %q", c.last)
+				}
+			})
+		})
+	}
+}
+
+// TestSparse: files with holes of gigabytes.
+func TestSparse(t *testing.T) {
+	for name, head := range map[string]string{"line": line(0, "stdout", "F", "")[:len(line(0, "stdout", "F", ""))-1], "hole": ""} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTree(t)
+			tr.write("0.log", head)
+			if err := os.Truncate(filepath.Join(tr.dir, "0.log"), 1<<30); err != nil {
+				t.Fatal(err)
+			}
+			tr.append("0.log", "\n"+line(3600_000, "stdout", "F", "the end"))
+			bounded(t, tr, func(t *testing.T, name string, c *counted) {
+				if name != "reverse" && name != "grep" && c.last != "the end" {
+					t.Errorf("the last record is %q", c.last)
+				}
+			})
+		})
+	}
+}
+
+// TestHostileNames: what is not a file of the log is not read, and does not block.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	for name, make := range hostileFiles() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			secret := filepath.Join(t.TempDir(), "0.log")
+			if err := os.WriteFile(secret, []byte(line(5, "stdout", "F", canary)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			tr := newTree(t)
+			for _, file := range []string{"0.log.20261123-195900", "0.log.20261123-195901.gz", "1.log"} {
+				if err := make(secret, filepath.Join(tr.dir, file)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tr.write("0.log", lines(0, 10))
+			for way, q := range hostileQueries() {
+				for _, runs := range []podlog.Runs{podlog.RunsAll, podlog.RunsCurrent} {
+					q.Runs = runs
+					c := new(counted)
+					done := async(func() error { return tr.logs().Read(t.Context(), podlog.Fixed{tr.target()}, q, c) })
+					select {
+					case err := <-done:
+						if err != nil {
+							t.Errorf("%s: %v", way, err)
+						}
+					case <-time.After(20 * time.Second):
+						t.Fatalf("%s blocks", way)
+					}
+					if c.leaked {
+						t.Errorf("%s: the canary was read", way)
+					}
+					if way == "forward" && c.records != 10 {
+						t.Errorf("%s, runs %d: %d records, %d gaps, want 10 records", way, runs, c.records, c.gaps)
+					}
+				}
+			}
+		})
+	}
+}
+
+// async runs f in a goroutine.
+func async(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+// TestHostileDirectory: a directory that is a link is not read.
+func TestHostileDirectory(t *testing.T) {
+	t.Parallel()
+	outside := t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "0.log"), []byte(line(5, "stdout", "F", canary)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tr := newTree(t)
+	if err := os.Remove(tr.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, tr.dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, q := range hostileQueries() {
+		for _, dir := range []string{podDir, "../" + filepath.Base(outside), podDir + "/../app", "default_web_0f1e", "/" + outside} {
+			c := new(counted)
+			target := tr.target()
+			target.Dir = dir
+			err := tr.logs().Read(t.Context(), podlog.Fixed{target}, q, c)
+			if c.records != 0 || c.leaked {
+				t.Errorf("%s of %s: %d records, %v", name, dir, c.records, err)
+			}
+		}
+	}
+}
+
+// TestRubbish: lines that are not in the format are given as they are, and those after them are.
+func TestRubbish(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	for i := range 256 {
+		fmt.Fprintf(&text, "%s", string(bytes.ReplaceAll([]byte{byte(i), byte(255 - i), 'x'}, []byte("\n"), nil)))
+		text.WriteString("\n")
+	}
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 1)+text.String()+lines(1, 2))
+	c := tr.read(podlog.NewQuery())
+	want := append(append(texts(0, 1), strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n")...), texts(1, 2)...)
+	for i := range want { // NULs at the beginning of a line are holes
+		want[i] = strings.TrimLeft(want[i], "\x00")
+	}
+	if !slices.Equal(want, c.texts) {
+		t.Errorf("got %q, want %q", c.texts, want)
+	}
+}
