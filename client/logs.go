@@ -307,10 +307,13 @@ func (r *logReading) reached(cursor podlog.Cursor) error {
 	}
 	for _, at := range positions {
 		p := r.placeOf(at.Key)
-		if p.position() != at {
-			p.at, p.file = at, nil
-			r.backOff.reset()
+		before := p.position()
+		if before == at || before.Run == at.Run && before.Fingerprint == at.Fingerprint && at.Offset < before.Offset {
+			// What has been handed out never comes again.
+			continue
 		}
+		p.at, p.file = at, nil
+		r.backOff.reset()
 	}
 	return nil
 }
