@@ -21,9 +21,10 @@ import (
 
 // daemon is one run of containerd.
 type daemon struct {
-	// pid is containerd as this machine knows it; exited is closed when it has ended.
-	pid    int
-	exited chan struct{}
+	// nsenter is the parent of containerd; exited is closed when both have ended. pid is containerd as this machine knows it.
+	nsenter *os.Process
+	pid     int
+	exited  chan struct{}
 }
 
 // Up starts containerd and returns when it answers. Containers that it left behind when it went down are still there.
@@ -48,22 +49,22 @@ PATH=$programs:/usr/sbin:/usr/bin:/sbin:/bin exec "$programs/containerd" --confi
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start containerd: %w", err)
 	}
-	d := &daemon{exited: make(chan struct{})}
+	d := &daemon{nsenter: cmd.Process, exited: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // nsenter ends as containerd does; its log tells
 		close(d.exited)
 	}()
 	r.daemon = d
-	if err := r.waitAnswers(ctx, cmd.Process.Pid); err != nil {
+	if err := r.waitAnswers(ctx); err != nil {
 		return fmt.Errorf("start containerd: %w\n%s", err, r.Log())
 	}
 	return nil
 }
 
-// waitAnswers waits until containerd, the child of nsenter, is ready for pods.
-func (r *Runtime) waitAnswers(ctx context.Context, nsenter int) error {
+// waitAnswers waits until containerd is ready for pods.
+func (r *Runtime) waitAnswers(ctx context.Context) error {
 	for {
-		if found := children(nsenter); len(found) == 1 {
+		if found := children(r.daemon.nsenter.Pid); len(found) == 1 {
 			r.daemon.pid = found[0]
 		}
 		answer, err := r.runtimeAPI.Status(ctx, &cri.StatusRequest{})
@@ -98,7 +99,13 @@ func (r *Runtime) Kill(ctx context.Context) error { return r.end(ctx, unix.SIGKI
 func (r *Runtime) Freeze() error { return r.signal(unix.SIGSTOP) }
 
 // Thaw ends Freeze.
-func (r *Runtime) Thaw() error { return r.signal(unix.SIGCONT) }
+func (r *Runtime) Thaw() error {
+	if err := r.signal(unix.SIGCONT); err != nil {
+		return err
+	}
+	// It stops when its child does.
+	return r.daemon.nsenter.Signal(unix.SIGCONT)
+}
 
 func (r *Runtime) signal(s unix.Signal) error {
 	if r.daemon == nil {

@@ -57,23 +57,36 @@ func archive() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	entries := []entry{{"layer.tar", layer, 0o644}}
+	var manifest []map[string]any
+	for name, tag := range map[string]string{"workload.json": Image, "pause.json": PauseImage} {
+		config, err := imageConfig(tag, layer)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, entry{name, config, 0o644})
+		manifest = append(manifest, map[string]any{"Config": name, "RepoTags": []string{tag}, "Layers": []string{"layer.tar"}})
+	}
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		return nil, err
+	}
+	return tarOf(append(entries, entry{"manifest.json", text, 0o644})...)
+}
+
+// imageConfig returns the configuration of an image with one layer.
+func imageConfig(tag string, layer []byte) ([]byte, error) {
 	digest := sha256.Sum256(layer)
-	config, err := json.Marshal(map[string]any{
+	return json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH,
 		"os":           "linux",
-		"config":       map[string]any{"Entrypoint": []string{"/workload"}, "Cmd": []string{"pause"}},
-		"rootfs":       map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(digest[:])}},
+		"config": map[string]any{
+			"Entrypoint": []string{"/workload"},
+			"Cmd":        []string{"pause"},
+			"Labels":     map[string]string{"name": tag}, // images with one configuration are one image
+		},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(digest[:])}},
 	})
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := json.Marshal([]map[string]any{{
-		"Config": "config.json", "RepoTags": []string{Image, PauseImage}, "Layers": []string{"layer.tar"},
-	}})
-	if err != nil {
-		return nil, err
-	}
-	return tarOf(entry{"manifest.json", manifest, 0o644}, entry{"config.json", config, 0o644}, entry{"layer.tar", layer, 0o644})
 }
 
 type entry struct {

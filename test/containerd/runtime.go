@@ -311,6 +311,7 @@ func (r *Runtime) Close() error {
 		}
 		<-r.exited
 		if r.daemon != nil {
+			_ = r.daemon.nsenter.Kill() // containerd has ended; what waits for it may be stopped
 			<-r.daemon.exited
 		}
 		r.closing = cgroup.Remove(r.cgroups)

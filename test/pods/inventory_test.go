@@ -1,0 +1,309 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package pods_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/podlog"
+	"github.com/noded/noded/test/containerd"
+)
+
+// TestInventory compares what is known of pods with what was started.
+func TestInventory(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, func(w *world) {
+		w.t.Run("pod", func(t *testing.T) { w.with(t).testPod() })
+		w.t.Run("ends", func(t *testing.T) { w.with(t).testEnds() })
+		w.t.Run("restarts", func(t *testing.T) { w.with(t).testRestarts() })
+		w.t.Run("static", func(t *testing.T) { w.with(t).testStatic() })
+		w.t.Run("names", func(t *testing.T) { w.with(t).testNames() })
+		w.t.Run("another UID", func(t *testing.T) { w.with(t).testAnotherUID() })
+		w.t.Run("removed", func(t *testing.T) { w.with(t).testRemoved() })
+	})
+}
+
+// with returns the world for a subtest.
+func (w *world) with(t *testing.T) *world {
+	sub := *w
+	sub.t = t
+	return &sub
+}
+
+func (w *world) testPod() {
+	t := w.t
+	labels := map[string]string{"app": "web", "pod-template-hash": "7d4b9c6f5"}
+	pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-7d4b9c6f5-x2x7k", Labels: labels, Annotations: map[string]string{
+		"kubectl.kubernetes.io/default-container": "server", "note": "canary-value",
+	}})
+	w.wait(w.start(pod, "migrate", "lines:3"))
+	started := w.startContainer(pod, containerd.Container{
+		Name: "server", Args: []string{"lines:2", "pause"}, MemoryLimit: 32 << 20, CPULimit: 500, CPURequest: 250,
+		Mounts: []*criapi.Mount{{ContainerPath: "/data", HostPath: w.cd.SocketDirectory(), Readonly: true}},
+	})
+	sidecar := w.start(pod, "sidecar", "mixed:4", "pause")
+	w.untilRunning(started, pod)
+	w.untilRunning(sidecar, pod)
+	s := w.until("all logs are known", func(s *inventory.Snapshot) bool {
+		p := findPod(s, pod.UID)
+		return p != nil && len(p.Containers) == 3 && !slices.ContainsFunc(p.Containers, func(c inventory.Container) bool { return c.Log == nil })
+	})
+
+	p := findPod(s, pod.UID)
+	if p.State != inventory.StateReady || p.LogsOnly || p.HostNetwork || p.Static || p.SandboxID != pod.SandboxID {
+		t.Errorf("pod %+v", p)
+	}
+	if len(p.Addresses) != 1 || !strings.HasPrefix(p.Addresses[0], "10.88.") {
+		t.Errorf("addresses %q", p.Addresses)
+	}
+	if p.Labels["app"] != "web" {
+		t.Errorf("labels %v", p.Labels)
+	}
+	if !slices.Contains(p.AnnotationNames, "note") {
+		t.Errorf("names of annotations %q", p.AnnotationNames)
+	}
+	if p.DefaultContainer != "server" {
+		t.Errorf("default container %q", p.DefaultContainer)
+	}
+	if want := (inventory.Workload{Kind: "deployment", Name: "web"}); p.Owner != want {
+		t.Errorf("owner %v, want %v", p.Owner, want)
+	}
+	if age := time.Since(p.Created); age < 0 || age > time.Minute {
+		t.Errorf("created %v", p.Created)
+	}
+	var names []string
+	for _, c := range p.Containers {
+		names = append(names, c.Name)
+	}
+	if diff := cmp.Diff([]string{"migrate", "server", "sidecar"}, names); diff != "" {
+		t.Errorf("containers (-want +got):\n%s", diff)
+	}
+	if c := findContainer(p, "migrate"); c.Type != inventory.TypeInit || c.State != inventory.ContainerExited || c.ExitCode == nil || *c.ExitCode != 0 {
+		t.Errorf("init container %+v", c)
+	}
+	w.checkServer(findContainer(p, "server"), started)
+}
+
+// checkServer compares a container with limits and a mount.
+func (w *world) checkServer(c *inventory.Container, started *containerd.RunningContainer) {
+	w.t.Helper()
+	if c.ID != started.ID || c.Type != inventory.TypeRegular || c.State != inventory.ContainerRunning || c.Run != 0 || c.ExitCode != nil {
+		w.t.Errorf("container %+v", c)
+	}
+	if c.Image != containerd.Image || !strings.HasPrefix(c.ImageID, "sha256:") {
+		w.t.Errorf("image %q, id %q", c.Image, c.ImageID)
+	}
+	if c.Runtime != "containerd" {
+		w.t.Errorf("runtime %q", c.Runtime)
+	}
+	if c.PID <= 0 {
+		w.t.Errorf("process %d", c.PID)
+	}
+	if c.Started.Before(c.Created) || time.Since(c.Started) > time.Minute {
+		w.t.Errorf("created %v, started %v", c.Created, c.Started)
+	}
+	resources := inventory.Resources{CPULimit: 500, CPURequest: 250, MemoryLimit: 32 << 20}
+	got := c.Resources
+	got.OOMScoreAdj = 0 // the test runs with that of its parent
+	if diff := cmp.Diff(resources, got); diff != "" {
+		w.t.Errorf("resources (-want +got):\n%s", diff)
+	}
+	mount := inventory.Mount{ContainerPath: "/data", HostPath: w.cd.SocketDirectory(), ReadOnly: true}
+	if !slices.Contains(c.Mounts, mount) {
+		w.t.Errorf("mounts %v, want one %v", c.Mounts, mount)
+	}
+	if c.Log == nil || c.Log.Layout != podlog.LayoutCRI || !strings.HasSuffix(c.Log.Dir, "/server") {
+		w.t.Errorf("log %+v", c.Log)
+	}
+	if diff := cmp.Diff([]uint32{0}, c.LoggedRuns); diff != "" {
+		w.t.Errorf("logged runs (-want +got):\n%s", diff)
+	}
+}
+
+// testEnds: exit codes and reasons are told as soon as containers end.
+func (w *world) testEnds() {
+	pod := w.runPod(containerd.Pod{Name: "ends", HostNetwork: true})
+	for _, tt := range []struct {
+		c      containerd.Container
+		code   int32
+		reason string
+	}{
+		{containerd.Container{Name: "done", Args: []string{"sleep:50ms"}}, 0, "Completed"},
+		{containerd.Container{Name: "fails", Args: []string{"sleep:50ms", "exit:3"}}, 3, "Error"},
+		{containerd.Container{Name: "hungry", Args: []string{"alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
+	} {
+		w.wait(w.startContainer(pod, tt.c))
+		before := time.Now()
+		got := w.untilContainer(pod, tt.c.Name, "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
+		w.t.Logf("the end of %s is known %v later", tt.c.Name, time.Since(before).Round(time.Millisecond))
+		if got.ExitCode == nil || *got.ExitCode != tt.code || got.Reason != tt.reason || got.Finished.IsZero() {
+			w.t.Errorf("%s: %+v, want exit code %d and reason %s", tt.c.Name, got, tt.code, tt.reason)
+		}
+	}
+	p := findPod(w.until("there", func(*inventory.Snapshot) bool { return true }), pod.UID)
+	if !p.HostNetwork {
+		w.t.Error("the pod is not on the network of the node")
+	}
+	if err := pod.Stop(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("the sandbox is not ready", func(s *inventory.Snapshot) bool {
+		p := findPod(s, pod.UID)
+		return p != nil && p.State == inventory.StateNotReady
+	})
+}
+
+// testRestarts: each run is known, by the runtime or by its log alone.
+func (w *world) testRestarts() {
+	pod := w.runPod(containerd.Pod{Name: "restarts", HostNetwork: true})
+	first := w.start(pod, "app", "lines:1", "exit:1")
+	second := w.restart(first, "lines:1", "exit:2")
+	third := w.restart(second, "lines:1", "pause")
+	w.untilRunning(third, pod)
+	check := func(what string, known ...*containerd.RunningContainer) {
+		w.t.Helper()
+		c := w.untilContainer(pod, "app", what, func(c *inventory.Container) bool {
+			ids := 0
+			for _, run := range c.Previous {
+				if run.ID != "" {
+					ids++
+				}
+			}
+			return c.Run == 2 && len(c.LoggedRuns) == 3 && len(c.Previous) == 2 && ids == len(known)
+		})
+		for i, run := range c.Previous {
+			number := uint32(1 - i)
+			if run.Number != number || !run.Logged {
+				w.t.Errorf("%s: run %+v, want number %d with a log", what, run, number)
+			}
+		}
+		for _, k := range known {
+			run := c.Previous[1-k.Attempt]
+			if run.ID != k.ID || run.ExitCode == nil || *run.ExitCode != int32(k.Attempt+1) {
+				w.t.Errorf("%s: run %+v, want id %s and exit code %d", what, run, k.ID, k.Attempt+1)
+			}
+		}
+	}
+	check("three runs", first, second)
+	// The kubelet keeps one dead container only.
+	if err := first.Remove(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	check("the first one forgotten", second)
+}
+
+func (w *world) testStatic() {
+	pod := w.runPod(containerd.Pod{
+		Namespace: "kube-system", Name: "kube-apiserver-node1", UID: "0123456789abcdef0123456789abcdef", HostNetwork: true,
+		Labels:      map[string]string{"component": "kube-apiserver", "tier": "control-plane"},
+		Annotations: map[string]string{"kubernetes.io/config.source": "file", "kubernetes.io/config.hash": "0123456789abcdef0123456789abcdef"},
+	})
+	w.untilRunning(w.start(pod, "kube-apiserver"), pod)
+	p := findPod(w.until("there", func(*inventory.Snapshot) bool { return true }), pod.UID)
+	if !p.Static || p.Owner != (inventory.Workload{}) {
+		w.t.Errorf("pod %+v, want a static one without an owner", p)
+	}
+}
+
+// testNames: names that mean nothing, or too much.
+func (w *world) testNames() {
+	one := w.runPod(containerd.Pod{Namespace: "blue", Name: "cache-0", HostNetwork: true})
+	two := w.runPod(containerd.Pod{Namespace: "green", Name: "cache-0", HostNetwork: true})
+	w.untilRunning(w.start(one, "redis"), one)
+	w.untilRunning(w.start(two, "redis"), two)
+	w.untilRunning(w.start(two, "metrics"), two)
+	for _, tt := range []struct {
+		name string
+		sel  inventory.LogSelector
+		want error
+		text []string
+	}{
+		{"unknown", logsOf("blue", "cash-0"), inventory.ErrNotFound, []string{`pods "cash-0" not found`, "cache-0"}},
+		{"ambiguous", logsOf("", "cache-0"), inventory.ErrAmbiguous, []string{"blue green"}},
+		{"other namespace", logsOf("red", "cache-0"), inventory.ErrNotFound, []string{`namespace "red"`}},
+		{
+			"several containers", logsOf("green", "cache-0"), inventory.ErrChooseContainer,
+			[]string{"a container name must be specified for pod cache-0, choose one of: [redis metrics]"},
+		},
+		{"unknown container", logsOf("blue", "cache-0", "redi"), nil, []string{"container redi is not valid for pod cache-0"}},
+		{"selector", inventory.LogSelector{Pods: &inventory.PodSelector{LabelSelector: "a in ("}}, inventory.ErrBadSelector, nil},
+		{"id", inventory.LogSelector{ContainerIDs: []string{"ffffffffffff"}}, inventory.ErrNotFound, nil},
+	} {
+		set, err := w.inventory.Logs(w.ctx, tt.sel, false)
+		if err == nil {
+			set.Close()
+			w.t.Errorf("%s: no error", tt.name)
+			continue
+		}
+		if tt.want != nil && !errors.Is(err, tt.want) {
+			w.t.Errorf("%s: %v is not %v", tt.name, err, tt.want)
+		}
+		for _, text := range tt.text {
+			if !strings.Contains(err.Error(), text) {
+				w.t.Errorf("%s: %q does not say %q", tt.name, err, text)
+			}
+		}
+	}
+}
+
+func logsOf(namespace, pod string, containers ...string) inventory.LogSelector {
+	return inventory.LogSelector{Pods: &inventory.PodSelector{Namespace: namespace, Names: []string{pod}}, Containers: containers}
+}
+
+// testAnotherUID: a name that was used again means the newer pod, and both are there.
+func (w *world) testAnotherUID() {
+	old := w.runPod(containerd.Pod{Name: "again-0", HostNetwork: true})
+	w.wait(w.start(old, "app", "out:old"))
+	if err := old.Remove(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	next := w.runPod(containerd.Pod{Name: "again-0", HostNetwork: true})
+	c := w.start(next, "app", "out:new", "pause")
+	w.untilRunning(c, next)
+	s := w.until("the old one is known by its log", func(s *inventory.Snapshot) bool {
+		p := findPod(s, old.UID)
+		return p != nil && p.LogsOnly
+	})
+	got, err := s.Pod("default", "again-0", "")
+	if err != nil || got.UID != next.UID {
+		w.t.Errorf("Pod = %s, %v, want %s", got.UID, err, next.UID)
+	}
+	if got := texts(w.read(logsOf("default", "again-0"), nil)); !slices.Equal(got, []string{"new"}) {
+		w.t.Errorf("log of the name: %q", got)
+	}
+	if got := texts(w.read(selectPod(old), nil)); !slices.Equal(got, []string{"old"}) {
+		w.t.Errorf("log of the old UID: %q", got)
+	}
+}
+
+// testRemoved: a pod is there as long as its logs.
+func (w *world) testRemoved() {
+	pod := w.runPod(containerd.Pod{Name: "leaves", HostNetwork: true, Labels: map[string]string{"app": "leaves"}})
+	w.wait(w.start(pod, "app", "out:bye"))
+	w.untilContainer(pod, "app", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
+	if err := pod.Remove(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("only logs", func(s *inventory.Snapshot) bool {
+		p := findPod(s, pod.UID)
+		return p != nil && p.LogsOnly
+	})
+	if got := texts(w.read(logsOf("", "leaves"), nil)); !slices.Equal(got, []string{"bye"}) {
+		w.t.Errorf("log of a removed pod: %q", got)
+	}
+	if err := pod.RemoveLogs(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.until("gone", func(s *inventory.Snapshot) bool { return findPod(s, pod.UID) == nil })
+}
