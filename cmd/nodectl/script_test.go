@@ -137,7 +137,11 @@ func (d *daemonProcess) start(ts *testscript.TestScript, path string) {
 	ts.Check(os.MkdirAll(ts.MkAbs("state"), 0o700))
 	log, err := os.Create(ts.MkAbs("daemon.log"))
 	ts.Check(err)
-	command := exec.Command(path, "--socket", ts.Getenv("SOCKET"), "--journal-directory", ts.Getenv("J"), "--state-directory", ts.MkAbs("state"))
+	// The runtimes of the machine that runs the tests are none of theirs.
+	config := fmt.Sprintf("runtime:\n  sockets: [%s]\n  docker_socket: \"\"\nlogs:\n  docker_directory: \"\"\n", ts.MkAbs("no-runtime.sock"))
+	ts.Check(os.WriteFile(ts.MkAbs("noded.yaml"), []byte(config), 0o600))
+	command := exec.Command(path, "--config", ts.MkAbs("noded.yaml"), "--socket", ts.Getenv("SOCKET"), "--journal-directory", ts.Getenv("J"),
+		"--pods-directory", ts.Getenv("P"), "--state-directory", ts.MkAbs("state"))
 	command.Stderr = log
 	ts.Check(command.Start())
 	d.command, d.ended = command, make(chan struct{})
