@@ -1,0 +1,391 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/noded/noded/runtime/inventory"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+const (
+	// safetyNet is how often everything is listed although events tell of changes.
+	safetyNet = time.Minute
+	// pollWatched and pollIdle are how often everything is listed where there are no events.
+	pollWatched = time.Second
+	pollIdle    = 5 * time.Second
+	// heartbeat is how often a runtime that has told nothing is asked whether it is there.
+	heartbeat = 15 * time.Second
+	// maxSingle is how many ids are asked for one by one; for more the whole lists are cheaper.
+	maxSingle = 8
+	// askers is how many statuses are asked for at once.
+	askers = 4
+	// askAgain is how long a status that could not be had is not asked for again, unless an event comes.
+	askAgain = 30 * time.Second
+	// busy bounds the share of time for which the runtime is asked while events keep coming: after work that took d there is a
+	// pause of busy times d.
+	busy = 4
+)
+
+// session is one connection to a runtime that answers. It belongs to one goroutine.
+type session struct {
+	source                *source
+	conn                  *conn
+	store                 *store
+	hints                 *hints
+	changed               func()
+	name, version, socket string
+	// containerd: events are those of containerd. events: there are any.
+	containerd, events bool
+	pending            map[string]*pending
+	// full is when everything is listed next, next when anything may be asked for again, beat when the heart beats.
+	full, next, beat time.Time
+}
+
+// run keeps the store up to date until the connection ends. lasted: there was an answer to the first lists.
+func (e *session) run(ctx context.Context) (lasted bool, err error) {
+	if _, err := e.refreshAll(ctx); err != nil {
+		return false, e.conn.explain(err)
+	}
+	e.done(true)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(e.pause(time.Now()))
+		select {
+		case <-ctx.Done():
+			return true, ctx.Err()
+		case <-e.source.attended:
+			continue // the pause may be another one
+		case <-e.hints.wake:
+			if err := e.take(time.Now()); err != nil {
+				return true, err
+			}
+			continue
+		case <-timer.C:
+		}
+		changed, err := e.step(ctx, time.Now())
+		if err != nil {
+			return true, e.conn.explain(err)
+		}
+		e.done(changed)
+	}
+}
+
+// done notes an answer and tells of changes.
+func (e *session) done(changed bool) {
+	if changed {
+		e.source.publish(e)
+	}
+	if e.source.answered(e) || changed {
+		e.changed()
+	}
+}
+
+// take takes what events tell. The error is that of containerd's stream; without those of the CRI it goes on.
+func (e *session) take(now time.Time) error {
+	t := e.hints.take()
+	if t.all {
+		e.full = now
+	}
+	for id, h := range t.byID {
+		p := e.pending[id]
+		if p == nil {
+			p = &pending{due: now.Add(waits[0])}
+			e.pending[id] = p
+		}
+		p.want, p.tries = h.want, 0
+		p.due = minTime(p.due, now.Add(waits[0]))
+	}
+	if t.heard {
+		e.events = true
+	}
+	if t.ended == nil {
+		return nil
+	}
+	if e.containerd || status.Code(t.ended) == codes.Unavailable {
+		return e.conn.explain(t.ended)
+	}
+	if e.events {
+		// It had events: connect again.
+		return fmt.Errorf("the events of the runtime ended: %w", e.conn.explain(t.ended))
+	}
+	return nil
+}
+
+// pause is how long there is nothing to do.
+func (e *session) pause(now time.Time) time.Duration {
+	at := minTime(e.fullAt(), e.beat)
+	for _, p := range e.pending {
+		at = minTime(at, p.due)
+	}
+	if at.Before(e.next) {
+		at = e.next
+	}
+	return max(at.Sub(now), 0)
+}
+
+// fullAt is when everything is listed next.
+func (e *session) fullAt() time.Time {
+	if !e.events && e.source.watched.Load() {
+		return minTime(e.full, e.full.Add(pollWatched-pollIdle))
+	}
+	return e.full
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// step asks for what is due.
+func (e *session) step(ctx context.Context, now time.Time) (changed bool, err error) {
+	if now.Before(e.next) {
+		return false, nil
+	}
+	defer func() {
+		e.next = time.Now().Add(busy * time.Since(now))
+		e.beat = time.Now().Add(heartbeat)
+	}()
+	due := e.due(now)
+	switch {
+	case len(due) > maxSingle || !now.Before(e.fullAt()):
+		if changed, err = e.refreshAll(ctx); err != nil {
+			return false, err
+		}
+		e.settle(due, now)
+		return changed, nil
+	case len(due) > 0:
+		for _, id := range due {
+			c, err := e.refreshOne(ctx, id)
+			if err != nil {
+				return false, err
+			}
+			changed = changed || c
+		}
+		c, err := e.askStatuses(ctx)
+		if err != nil {
+			return false, err
+		}
+		e.settle(due, now)
+		return changed || c, nil
+	case !now.Before(e.beat):
+		_, err := ask(ctx, e.conn, e.conn.runtime.Version, &runtimeapi.VersionRequest{})
+		return false, err
+	}
+	return false, nil
+}
+
+// due returns the ids that are to be asked for now, and forgets their status where an event says that it changed.
+func (e *session) due(now time.Time) []string {
+	var due []string
+	for id, p := range e.pending {
+		if now.Before(p.due) {
+			continue
+		}
+		due = append(due, id)
+		if c := e.store.containers[id]; c != nil && p.want != expectGone {
+			c.asked, c.notBefore = false, time.Time{}
+		}
+		if s := e.store.sandboxes[id]; s != nil && p.want != expectGone {
+			s.asked, s.notBefore = false, time.Time{}
+		}
+	}
+	slices.Sort(due)
+	return due
+}
+
+// settle looks whether what events told has shown, and plans another look if not.
+func (e *session) settle(due []string, now time.Time) {
+	for _, id := range due {
+		p := e.pending[id]
+		p.tries++
+		if e.shows(id, p.want) || p.tries >= len(waits) {
+			delete(e.pending, id)
+			continue
+		}
+		p.due = now.Add(waits[p.tries])
+	}
+}
+
+// shows reports whether the store has what an event told.
+func (e *session) shows(id string, want expectation) bool {
+	c, s := e.store.containers[id], e.store.sandboxes[id]
+	switch want {
+	case expectThere:
+		return c != nil || s != nil
+	case expectStarted:
+		return c != nil && c.state != inventory.ContainerCreated || s != nil
+	case expectEnded:
+		return (c == nil || c.state == inventory.ContainerExited) && (s == nil || s.state == inventory.StateNotReady)
+	case expectGone:
+		return c == nil && s == nil
+	default:
+		return true
+	}
+}
+
+// refreshAll lists everything.
+func (e *session) refreshAll(ctx context.Context) (changed bool, err error) {
+	sandboxes, err := ask(ctx, e.conn, e.conn.runtime.ListPodSandbox, &runtimeapi.ListPodSandboxRequest{})
+	if err != nil {
+		return false, err
+	}
+	containers, err := ask(ctx, e.conn, e.conn.runtime.ListContainers, &runtimeapi.ListContainersRequest{})
+	if err != nil {
+		return false, err
+	}
+	changed = e.store.replace(sandboxes.GetItems(), containers.GetContainers())
+	asked, err := e.askStatuses(ctx)
+	now := time.Now()
+	e.full, e.beat = now.Add(pollIdle), now.Add(heartbeat)
+	if e.events {
+		e.full = now.Add(safetyNet)
+	}
+	return changed || asked, err
+}
+
+// refreshOne asks whether a container or sandbox is there.
+func (e *session) refreshOne(ctx context.Context, id string) (changed bool, err error) {
+	if e.store.sandboxes[id] == nil {
+		list, err := ask(ctx, e.conn, e.conn.runtime.ListContainers,
+			&runtimeapi.ListContainersRequest{Filter: &runtimeapi.ContainerFilter{Id: id}})
+		if err != nil {
+			return false, err
+		}
+		for _, item := range list.GetContainers() {
+			// A filter may also take the beginning of an id.
+			if c, ok := newContainer(item); ok && c.id == id {
+				e.wantSandbox(c.sandbox)
+				return e.store.putContainer(c), nil
+			}
+		}
+		if e.store.containers[id] != nil {
+			delete(e.store.containers, id)
+			return true, nil
+		}
+	}
+	list, err := ask(ctx, e.conn, e.conn.runtime.ListPodSandbox,
+		&runtimeapi.ListPodSandboxRequest{Filter: &runtimeapi.PodSandboxFilter{Id: id}})
+	if err != nil {
+		return false, err
+	}
+	for _, item := range list.GetItems() {
+		if s, ok := newSandbox(item); ok && s.id == id {
+			return e.store.putSandbox(s), nil
+		}
+	}
+	_, was := e.store.sandboxes[id]
+	delete(e.store.sandboxes, id)
+	return was, nil
+}
+
+// wantSandbox makes the sandbox of a container be asked for, if it is not known.
+func (e *session) wantSandbox(id string) {
+	if e.store.sandboxes[id] == nil && e.pending[id] == nil {
+		e.pending[id] = &pending{want: expectThere, due: time.Now()}
+	}
+}
+
+// askStatuses asks for the statuses that are not known, several at once. One that cannot be had is asked for again later, unless
+// nothing can be had.
+func (e *session) askStatuses(ctx context.Context) (changed bool, err error) {
+	jobs := e.unasked(time.Now())
+	if len(jobs) == 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.conn.timeout)
+	defer cancel()
+	queue := make(chan func(context.Context) error)
+	errs := make(chan error, len(jobs))
+	var group sync.WaitGroup
+	for range min(askers, len(jobs)) {
+		group.Go(func() {
+			for job := range queue {
+				errs <- job(ctx)
+			}
+		})
+	}
+	for _, job := range jobs {
+		queue <- job
+	}
+	close(queue)
+	group.Wait()
+	close(errs)
+	for err := range errs {
+		switch code := status.Code(err); {
+		case err == nil || code == codes.NotFound:
+		case code == codes.Unavailable || code == codes.Canceled:
+			return true, err
+		default:
+			e.source.config.Logger.Debug("the runtime does not tell a status", "runtime", e.name, "err", err)
+		}
+	}
+	return true, nil
+}
+
+// unasked returns what asks for the statuses that are not known.
+func (e *session) unasked(now time.Time) []func(context.Context) error {
+	var jobs []func(context.Context) error
+	for _, s := range e.store.sandboxes {
+		if !s.asked && !now.Before(s.notBefore) {
+			jobs = append(jobs, func(ctx context.Context) error {
+				err := askStatus(ctx, s.id, s.setStatus, func(verbose bool) (*runtimeapi.PodSandboxStatusResponse, error) {
+					return ask(ctx, e.conn, e.conn.runtime.PodSandboxStatus,
+						&runtimeapi.PodSandboxStatusRequest{PodSandboxId: s.id, Verbose: verbose})
+				})
+				if err != nil {
+					s.notBefore = time.Now().Add(askAgain)
+				}
+				return err
+			})
+		}
+	}
+	for _, c := range e.store.containers {
+		if !c.asked && !now.Before(c.notBefore) {
+			jobs = append(jobs, func(ctx context.Context) error {
+				err := askStatus(ctx, c.id, c.setStatus, func(verbose bool) (*runtimeapi.ContainerStatusResponse, error) {
+					return ask(ctx, e.conn, e.conn.runtime.ContainerStatus,
+						&runtimeapi.ContainerStatusRequest{ContainerId: c.id, Verbose: verbose})
+				})
+				if err != nil {
+					c.notBefore = time.Now().Add(askAgain)
+				}
+				return err
+			})
+		}
+	}
+	return jobs
+}
+
+// errNonsense: an answer is about something else than what was asked for.
+var errNonsense = errors.New("the answer is about another id")
+
+// askStatus asks for a status, and sets it: with all that can be told, or else without.
+func askStatus[Status interface{ GetId() string }, Response interface{ GetStatus() Status }](
+	ctx context.Context, id string, set func(Response), ask func(verbose bool) (Response, error),
+) error {
+	r, err := ask(true)
+	if err != nil && !isNotFound(err) && ctx.Err() == nil {
+		r, err = ask(false)
+	}
+	switch {
+	case err != nil:
+		return err
+	case r.GetStatus().GetId() != id:
+		return errNonsense
+	}
+	set(r)
+	return nil
+}

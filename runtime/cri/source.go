@@ -1,0 +1,214 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cri
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/noded/noded/runtime/inventory"
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+const (
+	// namespaceCRI is the namespace of containerd that its CRI uses.
+	namespaceCRI = "k8s.io"
+	// firstRetry and lastRetry bound the time between attempts to reach a runtime that is away.
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 5 * time.Second
+)
+
+// Config says which runtime is asked.
+type Config struct {
+	// Socket is the path of its socket. Empty: the first of those that Discover finds that answers, looked for again whenever there
+	// is no connection.
+	Socket string
+	Logger *slog.Logger
+	// Namespace is that of containerd in which the events are; empty: k8s.io.
+	Namespace string
+	// Timeout is how long an answer may take; zero: 10 seconds.
+	Timeout time.Duration
+	// Root is where Discover looks; empty: /.
+	Root string
+}
+
+// New returns a source. It connects when it is run.
+func New(c Config) inventory.Source {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Namespace == "" {
+		c.Namespace = namespaceCRI
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = callTimeout
+	}
+	if c.Root == "" {
+		c.Root = "/"
+	}
+	s := &source{config: c, attended: make(chan struct{}, 1), store: newStore()}
+	s.status = inventory.RuntimeStatus{Name: suggestedName(c.Socket), Socket: c.Socket}
+	return s
+}
+
+// source implements inventory.Source and inventory.Attentive.
+type source struct {
+	config Config
+	// attended has a value after Attend; watched is what it was told.
+	attended chan struct{}
+	watched  atomic.Bool
+	// store is only used by Run.
+	store *store
+
+	// mu guards the fields below.
+	mu     sync.Mutex
+	pods   []inventory.Pod
+	status inventory.RuntimeStatus
+}
+
+// State implements inventory.Source.
+func (s *source) State() ([]inventory.Pod, []inventory.Container, inventory.RuntimeStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pods, nil, s.status
+}
+
+// Attend implements inventory.Attentive.
+func (s *source) Attend(watched bool) {
+	s.watched.Store(watched)
+	select {
+	case s.attended <- struct{}{}:
+	default:
+	}
+}
+
+// Run implements inventory.Source.
+func (s *source) Run(ctx context.Context, changed func()) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var pause time.Duration
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		began := time.Now()
+		lasted, err := s.connect(ctx, changed)
+		if ctx.Err() != nil {
+			return
+		}
+		if lasted {
+			// It answered until now: most likely it is being restarted, or only its events ended.
+			s.config.Logger.Debug("connection to the runtime ended", "socket", s.config.Socket, "err", err)
+		} else {
+			s.fail(err, changed)
+		}
+		pause = min(max(2*pause, firstRetry), lastRetry)
+		if time.Since(began) > lastRetry {
+			pause = firstRetry
+		}
+		timer.Reset(pause - rand.N(pause/4)) //nolint:gosec // jitter
+	}
+}
+
+// fail notes that the runtime does not answer.
+func (s *source) fail(err error, changed func()) {
+	s.mu.Lock()
+	was, since := s.status.Err, s.status.Since
+	s.status.Err, s.status.Events = err, false
+	name := s.status.Name
+	s.mu.Unlock()
+	if was != nil && was.Error() == err.Error() {
+		return
+	}
+	level := slog.LevelWarn
+	if errors.Is(err, fs.ErrNotExist) && since.IsZero() {
+		level = slog.LevelInfo
+	}
+	s.config.Logger.Log(context.Background(), level, "the container runtime does not answer", "runtime", name, "err", err)
+	changed()
+}
+
+// connect serves one connection until it ends. lasted: the runtime answered for a time.
+func (s *source) connect(ctx context.Context, changed func()) (lasted bool, err error) {
+	sockets := []string{s.config.Socket}
+	if s.config.Socket == "" {
+		if sockets = Discover(s.config.Root); len(sockets) == 0 {
+			return false, fmt.Errorf("no socket of a container runtime is at its usual place: %w", fs.ErrNotExist)
+		}
+	}
+	for _, socket := range sockets {
+		if lasted, err = s.connectTo(ctx, socket, changed); lasted || ctx.Err() != nil {
+			return lasted, err
+		}
+	}
+	return false, err
+}
+
+func (s *source) connectTo(ctx context.Context, socket string, changed func()) (lasted bool, err error) {
+	c, err := dial(socket, s.config.Timeout)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer func() {
+		cancel()
+		group.Wait()
+		if err := c.Close(); err != nil {
+			s.config.Logger.Debug("close the connection to the runtime", "err", err)
+		}
+	}()
+	version, err := ask(ctx, c, c.runtime.Version, &runtimeapi.VersionRequest{})
+	if err != nil {
+		return false, c.explain(err)
+	}
+	session := &session{
+		source: s, conn: c, store: s.store, hints: newHints(), changed: changed, pending: map[string]*pending{},
+		name: clip(version.GetRuntimeName(), 64), version: clip(version.GetRuntimeVersion(), 64), socket: socket,
+		containerd: version.GetRuntimeName() == nameContainerd,
+	}
+	session.events = session.containerd
+	if session.name == "" {
+		session.name = suggestedName(socket)
+	}
+	// Events first, so that nothing falls between the list and them.
+	group.Go(func() {
+		if session.containerd {
+			watchContainerd(ctx, c, s.config.Namespace, session.hints)
+		} else {
+			watchCRI(ctx, c, session.hints)
+		}
+	})
+	return session.run(ctx)
+}
+
+// publish hands out what is known now.
+func (s *source) publish(e *session) {
+	pods := s.store.pods(e.name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pods = pods
+}
+
+// answered notes that the runtime answers, and reports whether that is news.
+func (s *source) answered(e *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.status
+	s.status = inventory.RuntimeStatus{Name: e.name, Version: e.version, Socket: e.socket, Since: time.Now(), Events: e.events}
+	if before.Err != nil || before.Since.IsZero() {
+		s.config.Logger.Info("the container runtime answers", "runtime", e.name, "version", e.version, "socket", e.socket)
+		return true
+	}
+	return before.Events != e.events || before.Version != e.version || before.Socket != e.socket
+}
