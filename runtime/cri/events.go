@@ -95,10 +95,7 @@ func (h *hints) take() taken {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := taken{h.byID, h.all, h.heard, h.ended}
-	if len(h.byID) > 0 {
-		h.byID = map[string]hint{}
-	}
-	h.all = false
+	h.byID, h.all = map[string]hint{}, false
 	return t
 }
 
