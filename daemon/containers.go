@@ -10,6 +10,7 @@ import (
 
 	"github.com/noded/noded/daemon/config"
 	"github.com/noded/noded/daemon/service"
+	"github.com/noded/noded/runtime/cri"
 	"github.com/noded/noded/runtime/dirwatch"
 	"github.com/noded/noded/runtime/docker"
 	"github.com/noded/noded/runtime/inventory"
@@ -28,8 +29,9 @@ type containers struct {
 	health    service.ContainerHealth
 }
 
-// newContainers puts together what the configuration names. It opens nothing yet. maxRecordBytes is limits.max_record_bytes.
-func newContainers(cfg *config.Config, maxRecordBytes func() int, logger *slog.Logger) *containers {
+// newContainers puts together what the configuration names. It opens nothing yet. root is the root directory of the machine,
+// maxRecordBytes limits.max_record_bytes.
+func newContainers(cfg *config.Config, root string, maxRecordBytes func() int, logger *slog.Logger) *containers {
 	c := &containers{log: logger, hub: dirwatch.NewHub(logger)}
 	pods, dockers := rootOf(cfg.Logs.PodsDirectory), rootOf(cfg.Logs.DockerDirectory)
 	c.logs = podlog.New(podlog.Config{
@@ -41,7 +43,14 @@ func newContainers(cfg *config.Config, maxRecordBytes func() int, logger *slog.L
 	if pods != nil {
 		tree = logtree.New(pods)
 	}
-	sources := []inventory.Source{}
+	var sources []inventory.Source
+	if len(cfg.Runtime.Sockets) == 0 {
+		// It looks for the usual sockets, again and again while there is none.
+		sources = append(sources, cri.New(cri.Config{Root: root, Logger: logger}))
+	}
+	for _, socket := range cfg.Runtime.Sockets {
+		sources = append(sources, cri.New(cri.Config{Socket: socket, Logger: logger}))
+	}
 	if socket := cfg.Runtime.DockerSocket; socket != "" {
 		sources = append(sources, docker.New(docker.Config{Socket: socket, Root: cfg.Logs.DockerDirectory, Logger: logger}))
 	}
@@ -59,11 +68,11 @@ func named(cfg *config.Config) map[string]bool {
 	for _, socket := range cfg.Runtime.Sockets {
 		paths[socket] = true
 	}
-	if cfg.Runtime.DockerSocket != config.DefaultDockerSocket {
-		paths[cfg.Runtime.DockerSocket] = true
+	if socket := cfg.Runtime.DockerSocket; socket != "" && socket != config.DefaultDockerSocket {
+		paths[socket] = true
 	}
-	if cfg.Logs.PodsDirectory != config.DefaultPodsDirectory {
-		paths[cfg.Logs.PodsDirectory] = true
+	if directory := cfg.Logs.PodsDirectory; directory != "" && directory != config.DefaultPodsDirectory {
+		paths[directory] = true
 	}
 	return paths
 }

@@ -127,7 +127,7 @@ func New(o Options) (*Daemon, error) {
 	d.peers = peercred.New(d.connectionLimits, log.Refused)
 	d.server = d.newServer(log)
 	d.health = health.NewServer()
-	d.containers = newContainers(cfg, d.maxRecordBytes, o.Logger)
+	d.containers = newContainers(cfg, o.Root, d.maxRecordBytes, o.Logger)
 	d.register(host, reader, engine)
 	healthpb.RegisterHealthServer(d.server, d.health)
 	if cfg.Server.Reflection {

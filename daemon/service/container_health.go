@@ -90,7 +90,7 @@ func (h *ContainerHealth) runtimes(snapshot *inventory.Snapshot) []*nodedv1.Sour
 	for i := range snapshot.Runtimes {
 		r := &snapshot.Runtimes[i]
 		if r.Since.IsZero() && (r.Err == nil || errors.Is(r.Err, fs.ErrNotExist)) && !h.Named[r.Socket] {
-			absent = append(absent, r.Socket)
+			absent = append(absent, cmp.Or(r.Socket, "the usual places"))
 			continue
 		}
 		out = append(out, h.runtime(r))
@@ -98,7 +98,7 @@ func (h *ContainerHealth) runtimes(snapshot *inventory.Snapshot) []*nodedv1.Sour
 	if len(out) == 0 && len(absent) > 0 {
 		return []*nodedv1.SourceHealth{{
 			Name: "runtime", State: nodedv1.SourceState_SOURCE_STATE_OK,
-			Message: wire.Text("there is no container runtime: no socket at " + strings.Join(absent, ", ")),
+			Message: wire.Text("there is no container runtime: no socket at " + strings.Join(absent, " and ")),
 		}}
 	}
 	return out

@@ -30,10 +30,10 @@ func TestContainerHealth(t *testing.T) {
 	}{
 		{
 			name:     "a machine without containers",
-			snapshot: inventory.Snapshot{LogTree: fs.ErrNotExist, Runtimes: []inventory.RuntimeStatus{{Name: "containerd", Socket: "/a", Err: missing}, {Name: "docker", Socket: "/b", Err: missing}}},
+			snapshot: inventory.Snapshot{LogTree: fs.ErrNotExist, Runtimes: []inventory.RuntimeStatus{{Name: "cri", Err: missing}, {Name: "docker", Socket: "/b", Err: missing}}},
 			want: []string{
 				"logs OK the directory /var/log/pods does not exist: no kubelet has run here",
-				"runtime OK there is no container runtime: no socket at /a, /b",
+				"runtime OK there is no container runtime: no socket at the usual places and /b",
 			},
 		},
 		{
@@ -93,7 +93,10 @@ func TestContainerHealth(t *testing.T) {
 				Inventory:     &fakeInventory{snapshot: func() (*inventory.Snapshot, error) { return &tt.snapshot, tt.err }},
 				PodsDirectory: "/var/log/pods",
 				Watching:      func() error { return tt.watching },
-				Named:         map[string]bool{tt.named: true},
+				Named:         map[string]bool{},
+			}
+			if tt.named != "" {
+				h.Named[tt.named] = true
 			}
 			var got []string
 			for _, s := range h.sources(t.Context()) {
