@@ -16,7 +16,8 @@ func newCompletionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish",
 		Short: "Print the completion script of a shell",
-		Long: `Print the completion script of a shell. Units, boots, fields and their values are completed from noded.
+		Long: `Print the completion script of a shell. Pods, containers, units, boots, fields and
+their values are completed from noded.
 
   bash:  nodectl completion bash > /etc/bash_completion.d/nodectl
   zsh:   nodectl completion zsh > "${fpath[1]}/_nodectl"

@@ -37,11 +37,11 @@ func (c *journalCommand) findInstead(ctx context.Context) (comp component, found
 	}
 	known, err := c.backend.Units(ctx, units, false)
 	if err != nil || len(known) > 0 {
-		return component{}, false, nil
+		return component{}, false, nil //nolint:nilerr // what cannot be looked for is not found
 	}
 	pods, _, err := logs.Pods(ctx, inventory.PodSelector{})
 	if err != nil {
-		return component{}, false, nil
+		return component{}, false, nil //nolint:nilerr // as above
 	}
 	return findComponent(pods, name)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -86,7 +87,13 @@ func (c *logsCommand) run(ctx context.Context) error {
 	} else {
 		widenPipe(c.Out)
 	}
-	err := c.read(ctx, c.wanted)
+	c.show.nothing = func() { c.tellNoPods(ctx) }
+	var err error
+	if c.word == "" || isPodName(c.word) {
+		err = c.read(ctx, c.wanted)
+	} else {
+		err = &inventory.NotFoundError{Kind: "pods", Name: c.word, Namespace: c.wanted.Pods.Namespace}
+	}
 	if errors.Is(err, inventory.ErrNotFound) && c.word != "" && c.show.shown == 0 {
 		err = c.readOther(ctx, err)
 	}
@@ -102,7 +109,7 @@ func (c *logsCommand) run(ctx context.Context) error {
 	if err != nil || c.show.shown > 0 || c.query.Tail == 0 {
 		return err
 	}
-	if !c.quiet {
+	if !c.query.Follow {
 		c.tellNoPods(ctx)
 	}
 	if c.query.Filter.Grep != "" {
@@ -126,8 +133,7 @@ func (c *logsCommand) guard(ctx context.Context) error {
 	}
 	pods, _, err := c.backend.Pods(ctx, *c.wanted.Pods)
 	if err != nil {
-		// The read has the better error, or finds something else of that name.
-		return nil
+		return nil //nolint:nilerr // the read has the better error, or finds something else of that name
 	}
 	streams := 0
 	for i := range pods {
@@ -150,7 +156,7 @@ func (c *logsCommand) guard(ctx context.Context) error {
 
 // tellNoPods says on stderr that a selector selects no pod.
 func (c *logsCommand) tellNoPods(ctx context.Context) {
-	if c.wanted.Pods == nil || len(c.wanted.Pods.Names) > 0 {
+	if c.quiet || c.wanted.Pods == nil || len(c.wanted.Pods.Names) > 0 {
 		return
 	}
 	pods, problems, err := c.backend.Pods(ctx, *c.wanted.Pods)
@@ -164,7 +170,11 @@ func (c *logsCommand) tellNoPods(ctx context.Context) {
 	case c.wanted.Pods.Namespace != "":
 		where = fmt.Sprintf("in %s namespace on this node", visible(c.wanted.Pods.Namespace))
 	}
-	fmt.Fprintf(c.Err, "No resources found %s.\n", where)
+	waiting := ""
+	if c.query.Follow {
+		waiting = "; waiting for one"
+	}
+	fmt.Fprintf(c.Err, "No resources found %s%s.\n", where, waiting)
 	for _, p := range problems {
 		fmt.Fprintln(c.Err, visible(p))
 	}
@@ -182,8 +192,10 @@ func (c *logsCommand) advise(ctx context.Context, err error, args []string) erro
 	switch {
 	case errors.Is(err, inventory.ErrChooseContainer):
 		return &hintError{err: err, hint: "-c NAME, or --all-containers"}
-	case errors.Is(err, inventory.ErrAmbiguous) && c.namespace == "" && len(args) > 0:
+	case errors.Is(err, inventory.ErrAmbiguous) && c.namespace == "" && strings.Contains(err.Error(), "namespaces"):
 		return &hintError{err: err, hint: "-n NAMESPACE"}
+	case errors.Is(err, inventory.ErrAmbiguous):
+		return &hintError{err: err, hint: "more letters of the id, or nodectl get containers"}
 	case errors.Is(err, podlog.ErrNoPrevious):
 		return &hintError{err: err, hint: "without --previous for the current run, or nodectl describe pod NAME for what ended it"}
 	case errors.Is(err, inventory.ErrNotFound) && len(args) == 2 && slices.Contains(workloadTypes(), args[0]):

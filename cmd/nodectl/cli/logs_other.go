@@ -20,7 +20,7 @@ import (
 // readOther prints what else a word can mean that is no pod: a container by its id or name, a component, a unit. noPod is
 // the error that says that it is no pod, which is returned if it is nothing else either.
 func (c *logsCommand) readOther(ctx context.Context, noPod error) error {
-	if c.root == "" && c.namespace == "" {
+	if c.root == "" && c.namespace == "" && isContainerName(c.word) {
 		err := c.read(ctx, inventory.LogSelector{ContainerIDs: []string{c.word}})
 		if !errors.Is(err, inventory.ErrNotFound) {
 			return err
@@ -36,6 +36,16 @@ func (c *logsCommand) readOther(ctx context.Context, noPod error) error {
 		return err
 	}
 	return noPod
+}
+
+// isPodName reports whether a pod can have the name: letters of RFC 1123.
+func isPodName(word string) bool {
+	return strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789-.") == "" && strings.Trim(word, "-.") == word
+}
+
+// isContainerName reports whether a container of Docker can have the name, or an id begin so.
+func isContainerName(word string) bool {
+	return strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-") == "" && !strings.ContainsAny(word[:1], "_.-")
 }
 
 // looksLikeID reports whether a word can hardly be but the beginning of an id.
@@ -64,12 +74,11 @@ func (c *logsCommand) readUnit(ctx context.Context) (found bool, err error) {
 	b, ok := c.backend.(backend)
 	unit, nameErr := unitname.Mangle(c.word, false)
 	if !ok || nameErr != nil || c.namespace != "" {
-		return false, nil
+		return false, nil //nolint:nilerr // a word that is no name of a unit is none
 	}
 	units, err := b.Units(ctx, []string{unit}, false)
 	if err != nil || len(units) == 0 {
-		// A noded that has no journal has no unit.
-		return false, nil
+		return false, nil //nolint:nilerr // a noded that has no journal has no unit
 	}
 	if len(c.query.Filter.Streams) > 0 {
 		return true, &usageError{err: fmt.Errorf("there is no pod %s, and unit %s has no streams: --stream cannot be used", visible(c.word), visible(unit))}

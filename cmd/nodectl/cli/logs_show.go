@@ -19,7 +19,10 @@ type logShower struct {
 	err      io.Writer
 	quiet    bool
 	terminal bool
+	follow   bool
 	shown    int64
+	// nothing is called when a follower begins to wait and has shown no line; nil afterwards, and if there is nothing to be said.
+	nothing func()
 }
 
 var _ podlog.Sink = (*logShower)(nil)
@@ -38,7 +41,7 @@ func (c *logsCommand) newShow(prefixGiven bool) *logShower {
 	if o.color && c.output == logText && c.query.Filter.Grep != "" {
 		o.highlight = highlighter(&journal.Filter{Grep: c.query.Filter.Grep, IgnoreCase: c.query.Filter.IgnoreCase})
 	}
-	return &logShower{printer: newLogPrinter(c.Out, o), err: c.Err, quiet: c.quiet, terminal: terminal}
+	return &logShower{printer: newLogPrinter(c.Out, o), err: c.Err, quiet: c.quiet, terminal: terminal, follow: c.query.Follow}
 }
 
 // Record implements podlog.Sink.
@@ -53,7 +56,15 @@ func (s *logShower) Gap(g journal.Gap) error {
 }
 
 // Progress implements podlog.Sink.
-func (s *logShower) Progress(podlog.Progress) error { return nil }
+func (s *logShower) Progress(p podlog.Progress) error {
+	if p.CaughtUp && s.nothing != nil {
+		if s.shown == 0 && s.follow {
+			s.nothing()
+		}
+		s.nothing = nil
+	}
+	return nil
+}
 
 // Flush implements podlog.Sink.
 func (s *logShower) Flush() error { return s.printer.flush() }
