@@ -72,6 +72,10 @@ func (c *conn) explain(err error) error {
 	case !ok:
 		return err
 	case s.Code() == codes.Unavailable && dialed != nil:
+		// The path of the socket is told beside it.
+		if op := (*net.OpError)(nil); errors.As(dialed, &op) {
+			return op.Err
+		}
 		return dialed
 	case s.Code() == codes.DeadlineExceeded:
 		return fmt.Errorf("no answer within %v", c.timeout)

@@ -19,8 +19,10 @@ import (
 // Annotations of sandboxes that are looked at.
 const (
 	// annotationSource is where the kubelet has the pod from: api, or file or http of a static pod.
-	annotationSource  = "kubernetes.io/config.source"
-	annotationDefault = "kubectl.kubernetes.io/default-container"
+	annotationSource = "kubernetes.io/config.source"
+	// annotationDefault is what kubectl logs takes where no container is named, annotationDefaultOld its former name.
+	annotationDefault    = "kubectl.kubernetes.io/default-container"
+	annotationDefaultOld = "kubectl.kubernetes.io/default-logs-container"
 )
 
 const (
@@ -81,6 +83,9 @@ func newSandbox(p *runtimeapi.PodSandbox) (*sandbox, bool) {
 		id: p.Id, namespace: m.Namespace, name: m.Name, uid: m.Uid, attempt: m.Attempt,
 		state: inventory.StateNotReady, created: unixNano(p.CreatedAt), labels: p.Labels, handler: p.RuntimeHandler,
 		defaultContainer: p.Annotations[annotationDefault],
+	}
+	if s.defaultContainer == "" {
+		s.defaultContainer = p.Annotations[annotationDefaultOld]
 	}
 	if p.State == runtimeapi.PodSandboxState_SANDBOX_READY {
 		s.state = inventory.StateReady
@@ -255,7 +260,8 @@ func logOf(runtime string, s *sandbox, c *container) *inventory.Log {
 	if !ok {
 		return nil
 	}
-	if c.logPath != "" && !strings.HasSuffix(path.Dir(path.Clean("/"+c.logPath)), "/"+dir) {
+	// Until the status has been asked for, the path is not known.
+	if c.asked && !strings.HasSuffix(path.Dir(path.Clean("/"+c.logPath)), "/"+dir) {
 		return nil
 	}
 	if runtime == nameDocker {

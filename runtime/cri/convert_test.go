@@ -45,7 +45,7 @@ func TestLogOf(t *testing.T) {
 	}{
 		{"containerd", "app", "c0", "/var/log/pods/prod_web-0_u1/app/0.log", dir},
 		{"containerd", "app", "c0", "/elsewhere/prod_web-0_u1/app/3.log", dir},
-		{"containerd", "app", "c0", "", dir},
+		{"containerd", "app", "c0", "", nil},
 		{"containerd", "app", "c0", "/etc/shadow", nil},
 		{"containerd", "app", "c0", "/var/log/pods/prod_web-0_u1/app/../../../../../etc/shadow", nil},
 		{"containerd", "app", "c0", "/var/log/pods/prod_web-1_u2/app/0.log", nil},
@@ -54,9 +54,18 @@ func TestLogOf(t *testing.T) {
 		{"docker", "app", "c0", "/var/log/pods/prod_web-0_u1/app/0.log", &inventory.Log{Layout: podlog.LayoutDocker, Dir: "c0"}},
 		{"docker", "app", "../c0", "/var/log/pods/prod_web-0_u1/app/0.log", nil},
 	} {
-		if d := cmp.Diff(test.want, logOf(test.runtime, s, &container{id: test.id, name: test.name, logPath: test.path})); d != "" {
+		if d := cmp.Diff(test.want, logOf(test.runtime, s, &container{id: test.id, name: test.name, logPath: test.path, asked: true})); d != "" {
 			t.Errorf("logOf(%q, %q, %q): %s", test.runtime, test.name, test.path, d)
 		}
+	}
+}
+
+// Before its status is known a container's log is taken to be at the usual place.
+func TestLogOfNewContainer(t *testing.T) {
+	t.Parallel()
+	log := logOf(nameContainerd, &sandbox{namespace: "prod", name: "web-0", uid: "u1"}, &container{id: "c0", name: "app"})
+	if log == nil || log.Dir != "prod_web-0_u1/app" {
+		t.Errorf("log = %+v", log)
 	}
 }
 

@@ -130,6 +130,9 @@ func pod(namespace, name, uid string, containers ...Container) Pod {
 	for i := range p.Containers {
 		c := &p.Containers[i]
 		c.Runtime = "containerd"
+		if dir, ok := LogDir(namespace, name, uid, c.Name); ok {
+			c.Log = &Log{Dir: dir}
+		}
 		if c.ID == "" {
 			c.ID = fmt.Sprintf("%x", name+c.Name+uid)
 		}

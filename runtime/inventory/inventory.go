@@ -38,7 +38,7 @@ const (
 
 // Config says what an inventory is made of.
 type Config struct {
-	// Sources are the runtimes. What an earlier one says of a pod holds.
+	// Sources are the runtimes. What an earlier one says of a pod holds, so the CRI comes before the engine beneath it.
 	Sources []Source
 	// Tree is the log tree; nil for none.
 	Tree *logtree.Tree

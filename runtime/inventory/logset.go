@@ -109,7 +109,7 @@ func (s *logSet) resolve(snapshot *Snapshot, follow bool) error {
 		case found.pod != nil:
 			s.pinnedNames = append(s.pinnedNames, pinnedName{keyOf(found.pod), c.Name})
 		case c.Log == nil:
-			return &NotFoundError{Kind: "containers", Name: c.Name, Reason: "has no log that can be read" + because(c.Message)}
+			return noLog(c.Name, c.Message)
 		default:
 			s.pinnedIDs[c.ID] = true
 		}
@@ -119,11 +119,13 @@ func (s *logSet) resolve(snapshot *Snapshot, follow bool) error {
 	return err
 }
 
-func because(message string) string {
-	if message == "" {
-		return ""
+// noLog is the error for a container that does not log to a file, or to one elsewhere. The message is what its runtime says of it.
+func noLog(name, message string) error {
+	e := &NotFoundError{Kind: "containers", Name: name, Reason: "has no log that can be read"}
+	if message != "" {
+		e.Reason += ": " + message
 	}
-	return ": " + message
+	return e
 }
 
 func (s *logSet) resolvePods(snapshot *Snapshot, follow bool) error {
@@ -244,10 +246,14 @@ func (s *logSet) list(snapshot *Snapshot, later bool) ([]podlog.Target, error) {
 		}
 		for j := range p.Containers {
 			c := &p.Containers[j]
-			if slices.Contains(chosen, c) || slices.Contains(s.pinnedNames, pinnedName{key, c.Name}) {
-				if t, ok := podTarget(snapshot, p, c, alive); ok {
-					targets = append(targets, t)
-				}
+			byID := slices.Contains(s.pinnedNames, pinnedName{key, c.Name})
+			if !byID && !slices.Contains(chosen, c) {
+				continue
+			}
+			if t, ok := podTarget(snapshot, p, c, alive); ok {
+				targets = append(targets, t)
+			} else if (named || byID) && !later {
+				return nil, noLog(p.Name+"/"+c.Name, c.Message)
 			}
 		}
 	}
@@ -265,19 +271,13 @@ func (s *logSet) list(snapshot *Snapshot, later bool) ([]podlog.Target, error) {
 	return targets, nil
 }
 
-// podTarget returns the target for a container of a pod; false if it has a name that can be no directory.
+// podTarget returns the target for a container of a pod; false if it has no log that can be read.
 func podTarget(snapshot *Snapshot, p *Pod, c *Container, alive bool) (podlog.Target, bool) {
 	t := podlog.Target{Source: podlog.Source{Namespace: p.Namespace, Pod: p.Name, UID: p.UID, Container: c.Name, ID: c.ID}}
-	if c.Log != nil {
-		t.Layout, t.Dir = c.Log.Layout, c.Log.Dir
-	} else {
-		// Its log is about to appear.
-		dir, ok := LogDir(p.Namespace, p.Name, p.UID, c.Name)
-		if !ok {
-			return podlog.Target{}, false
-		}
-		t.Dir = dir
+	if c.Log == nil {
+		return podlog.Target{}, false
 	}
+	t.Layout, t.Dir = c.Log.Layout, c.Log.Dir
 	t.Ended = c.State != ContainerRunning && c.State != ContainerCreated && podEnded(snapshot, p, alive)
 	return t, true
 }

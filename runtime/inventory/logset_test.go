@@ -68,12 +68,14 @@ func cluster() *Inventory {
 	finished.State = StateNotReady
 	loose := Container{Name: "redis", ID: "beef0123456789", State: ContainerRunning, Log: &Log{Layout: podlog.LayoutDocker, Dir: "beef0123456789"}}
 	silent := Container{Name: "silent", ID: "5111", State: ContainerRunning, Message: "it logs to syslog"}
+	elsewhere := pod("prod", "elsewhere", "u16", running("main", 1))
+	elsewhere.Containers[0].Log = nil
 	old := running("main", 9)
 	old.Run, old.ID, old.Previous = 1, "cafe02", []Run{{Number: 0, ID: "cafe01"}}
 	source := answering(
 		deploy("x2x8k", "u1"), deploy("bbbbb", "u2"), multi, chosen, single, finished,
 		pod("dev", "twin", "u9", running("main", 1)), pod("prod", "twin", "u10", running("main", 1)),
-		pod("prod", "reused", "u11", running("main", 1)), pod("prod", "cafe", "u13", old),
+		pod("prod", "reused", "u11", running("main", 1)), pod("prod", "cafe", "u13", old), elsewhere,
 	)
 	source.containers = []Container{loose, silent}
 	return with(&fakeTree{
@@ -89,7 +91,7 @@ func TestLogs(t *testing.T) {
 	t.Parallel()
 	i := cluster()
 	start(t, i)
-	await(t, i, "pods", func(s *Snapshot) bool { return len(s.Pods) == 13 && len(s.Containers) == 2 })
+	await(t, i, "pods", func(s *Snapshot) bool { return len(s.Pods) == 14 && len(s.Containers) == 2 })
 	pods := func(names ...string) *PodSelector { return &PodSelector{Names: names} }
 	for _, test := range []struct {
 		name   string
@@ -167,6 +169,7 @@ func TestLogs(t *testing.T) {
 		{name: "ambiguous id", sel: LogSelector{ContainerIDs: []string{"7"}}, is: ErrAmbiguous},
 		{name: "unknown id", sel: LogSelector{ContainerIDs: []string{"rediss"}}, is: ErrNotFound, err: `containers "rediss" not found, did you mean redis?`},
 		{name: "no log", sel: LogSelector{ContainerIDs: []string{"silent"}}, is: ErrNotFound, err: `containers "silent" has no log that can be read: it logs to syslog`},
+		{name: "log of a pod elsewhere", sel: LogSelector{Pods: pods("elsewhere")}, is: ErrNotFound, err: `containers "elsewhere/main" has no log that can be read`},
 		{name: "no id", sel: LogSelector{ContainerIDs: []string{"docker://"}}, is: ErrBadSelector},
 		{
 			name: "newest of those that are gone", sel: LogSelector{Pods: pods("dead")}, want: []string{"prod/dead/main ended"},
