@@ -35,6 +35,8 @@ type collector struct {
 	numbers []uint64
 	gaps    []journal.Gap
 	check   func(numbers []uint64) error
+	// caughtUp, unless nil, is called once, at the first progress.
+	caughtUp func()
 }
 
 func (c *collector) Record(r *journal.Record) error {
@@ -51,8 +53,15 @@ func (c *collector) Record(r *journal.Record) error {
 	}
 	return nil
 }
-func (c *collector) Gap(g journal.Gap) error         { c.gaps = append(c.gaps, g); return nil }
-func (c *collector) Progress(journal.Progress) error { return nil }
+func (c *collector) Gap(g journal.Gap) error { c.gaps = append(c.gaps, g); return nil }
+
+func (c *collector) Progress(journal.Progress) error {
+	if c.caughtUp != nil {
+		c.caughtUp()
+		c.caughtUp = nil
+	}
+	return nil
+}
 
 func numbers(from, to uint64) []uint64 {
 	var out []uint64
@@ -325,24 +334,31 @@ func TestResumedQueries(t *testing.T) {
 			t.Parallel()
 			f := startFake(t, tt.entries)
 			f.breakAfter = []int{3}
-			if tt.query.Follow {
-				f.gap = &journal.Gap{Reason: journal.GapCursorLost}
-				time.AfterFunc(50*time.Millisecond, func() {
-					f.stop()
-					_ = os.Remove(f.path)
-					f.append(1)
-					f.start()
-				})
-			}
 			got := &collector{check: func(n []uint64) error {
 				if tt.query.Follow {
 					return done
 				}
 				return nil
 			}}
+			restarted := make(chan struct{})
+			if tt.query.Follow {
+				f.gap = &journal.Gap{Reason: journal.GapCursorLost}
+				got.caughtUp = func() {
+					go func() {
+						defer close(restarted)
+						f.stop()
+						_ = os.Remove(f.path)
+						f.append(1)
+						f.start()
+					}()
+				}
+			} else {
+				close(restarted)
+			}
 			if err := f.dial(10*time.Second).Read(t.Context(), client.ReadRequest{Query: tt.query}, got); err != nil && !errors.Is(err, done) {
 				t.Fatal(err)
 			}
+			<-restarted
 			seen := f.seen()
 			if len(seen) < 2 {
 				t.Fatalf("%d requests, want a second one", len(seen))
