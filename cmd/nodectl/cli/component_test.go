@@ -110,6 +110,9 @@ func TestComponents(t *testing.T) {
 			n.lines["registry"] = []*podlog.Record{{File: &podlog.File{Source: &podlog.Source{Container: "registry", ID: "abcdef0123456789"}}, Text: []byte("GET /v2/")}}
 		}, stdout: "GET /v2/\n"},
 		{name: "logs: what looks like an id", line: "logs 3f2a9c00", code: ExitNotFound, stderr: `error: containers "3f2a9c00" not found`},
+		{name: "logs: the id of the run before", line: "logs 0123abcd", change: func(n *fakeNode) {
+			n.snapshot.Pods[2].Containers[0].Previous = []inventory.Run{{Number: 4, ID: "eeee"}, {Number: 3, ID: "0123abcdef", Logged: true}}
+		}, stdout: "W1114 22:13:20.000000       1 x.go:1] line of web\n"},
 		{name: "logs: a namespace means pods", line: "logs kubelet -n kube-system", change: withUnit, code: ExitNotFound, stderr: `error: pods "kubelet" not found`},
 	}
 	for _, tt := range tests {

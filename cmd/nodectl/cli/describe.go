@@ -212,7 +212,7 @@ func (d *describer) pod(ctx context.Context, p *inventory.Pod) {
 	}
 	d.row(0, "Runtime Handler", p.RuntimeHandler)
 	d.row(0, "Cgroup Parent", p.CgroupParent)
-	d.list(0, "Labels", sortedPairs(p.Labels))
+	d.list(0, "Labels", shownLabels(p.Labels))
 	d.list(0, "Annotations", p.AnnotationNames)
 	for _, kind := range []struct {
 		title string
@@ -257,7 +257,7 @@ func (d *describer) placed(ctx context.Context, c placedContainer) {
 		}
 	}
 	d.container(ctx, 0, c)
-	d.list(0, "Labels", sortedPairs(c.container.Labels))
+	d.list(0, "Labels", shownLabels(c.container.Labels))
 }
 
 // list writes several values beneath each other.

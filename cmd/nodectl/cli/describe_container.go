@@ -122,11 +122,15 @@ func runList(runs []uint32) string {
 	return strings.Join(parts, ", ")
 }
 
-// sortedPairs writes labels as KEY=VALUE.
-func sortedPairs(labels map[string]string) []string {
+// shownLabels writes labels as KEY=VALUE, but for those in which the kubelet repeats the names.
+func shownLabels(labels map[string]string) []string {
 	var pairs []string
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		pairs = append(pairs, key+"="+labels[key])
+		switch key {
+		case "io.kubernetes.pod.name", "io.kubernetes.pod.namespace", "io.kubernetes.pod.uid", "io.kubernetes.container.name":
+		default:
+			pairs = append(pairs, key+"="+labels[key])
+		}
 	}
 	return pairs
 }

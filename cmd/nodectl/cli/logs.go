@@ -186,6 +186,9 @@ func (c *logsCommand) advise(ctx context.Context, err error, args []string) erro
 		return err
 	}
 	list := "nodectl get pods"
+	if looksLikeID(c.word) {
+		list = "nodectl get containers"
+	}
 	if c.root != "" {
 		list += " --root " + c.root
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/noded/noded/client"
@@ -27,6 +28,9 @@ func (c *logsCommand) readOther(ctx context.Context, noPod error) error {
 		}
 		if looksLikeID(c.word) {
 			noPod = err
+			if found, err := c.readPreviousID(ctx); found || err != nil {
+				return err
+			}
 		}
 	}
 	if found, err := c.readComponent(ctx); found || err != nil {
@@ -51,6 +55,29 @@ func isContainerName(word string) bool {
 // looksLikeID reports whether a word can hardly be but the beginning of an id.
 func looksLikeID(word string) bool {
 	return len(word) >= 6 && strings.Trim(word, "0123456789abcdef") == ""
+}
+
+// readPreviousID prints the log of a container that was restarted since, by its id, if it is that of the run before.
+func (c *logsCommand) readPreviousID(ctx context.Context) (found bool, err error) {
+	pods, _, err := c.backend.Pods(ctx, inventory.PodSelector{})
+	if err != nil {
+		return false, err
+	}
+	for i := range pods {
+		for j := range pods[i].Containers {
+			container := &pods[i].Containers[j]
+			at := slices.IndexFunc(container.Previous, func(r inventory.Run) bool { return r.Logged })
+			if at < 0 || !strings.HasPrefix(container.Previous[at].ID, c.word) {
+				continue
+			}
+			c.query.Runs, c.query.Follow = podlog.RunsPrevious, false
+			return true, c.read(ctx, inventory.LogSelector{
+				Pods:       &inventory.PodSelector{Namespace: pods[i].Namespace, UIDs: []string{pods[i].UID}},
+				Containers: []string{container.Name},
+			})
+		}
+	}
+	return false, nil
 }
 
 // readComponent prints the log of a component of that name, if there is one.

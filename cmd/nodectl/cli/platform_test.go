@@ -68,3 +68,20 @@ func TestParseEngine(t *testing.T) {
 		}
 	}
 }
+
+// TestLogsPlatform: what logs there are where there is no noded.
+func TestLogsPlatform(t *testing.T) {
+	t.Parallel()
+	g := &globals{os: "darwin", Streams: Streams{Getenv: func(string) string { return "" }}}
+	_, err := g.openLogs("", false)
+	if ExitCode(err) != ExitUsage || hintOf(err) != "--root DIR with a copy of /var/log/pods of a node" {
+		t.Errorf("openLogs = %v, hint %q", err, hintOf(err))
+	}
+	b, err := g.openLogs(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+}

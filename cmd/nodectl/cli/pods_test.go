@@ -124,7 +124,7 @@ func TestDescribe(t *testing.T) {
 	n := controlPlane()
 	p := &n.snapshot.Pods[2]
 	code := int32(137)
-	p.Labels, p.AnnotationNames, p.Addresses = map[string]string{"app": "web", "tier": "front"}, []string{"a/b"}, []string{"10.0.0.7"}
+	p.Labels, p.AnnotationNames, p.Addresses = map[string]string{"app": "web", "tier": "front", "io.kubernetes.pod.name": p.Name}, []string{"a/b"}, []string{"10.0.0.7"}
 	p.State = inventory.StateReady
 	c := &p.Containers[0]
 	c.Type, c.Runtime, c.Image, c.State, c.Run, c.PID = inventory.TypeRegular, "containerd", "registry/web:1", inventory.ContainerRunning, 3, 4711
