@@ -36,6 +36,9 @@ const (
 	busy = 4
 )
 
+// reasonOOM is what the CRI calls the end of a container that ran out of memory.
+const reasonOOM = "OOMKilled"
+
 // session is one connection to a runtime that answers. It belongs to one goroutine.
 type session struct {
 	source                *source
@@ -103,7 +106,7 @@ func (e *session) take(now time.Time) error {
 			p = &pending{due: now.Add(waits[0])}
 			e.pending[id] = p
 		}
-		p.want, p.tries = h.want, 0
+		p.want, p.oom, p.tries = h.want, p.oom || h.oom, 0
 		p.due = minTime(p.due, now.Add(waits[0]))
 	}
 	if t.heard {
@@ -211,7 +214,7 @@ func (e *session) settle(due []string, now time.Time) {
 	for _, id := range due {
 		p := e.pending[id]
 		p.tries++
-		if e.shows(id, p.want) || p.tries >= len(waits) {
+		if e.shows(id, p.want) && (!p.oom || e.showsOOM(id)) || p.tries >= len(waits) {
 			delete(e.pending, id)
 			continue
 		}
@@ -234,6 +237,12 @@ func (e *session) shows(id string, want expectation) bool {
 	default:
 		return true
 	}
+}
+
+// showsOOM reports whether a container that ran out of memory is gone, or is known to have ended for that.
+func (e *session) showsOOM(id string) bool {
+	c := e.store.containers[id]
+	return c == nil || c.state == inventory.ContainerExited && c.reason == reasonOOM
 }
 
 // refreshAll lists everything.

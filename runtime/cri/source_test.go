@@ -114,6 +114,26 @@ func TestContainerdEvents(t *testing.T) {
 	}
 }
 
+// containerd 1.6 tells of an end before it knows that it was for want of memory.
+func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	f.addContainer("c0", "aa", "app", 0)
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket})
+	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	f.exit("c0", 137, "Error")
+	f.event("/tasks/oom", &eventsapi.TaskOOM{ContainerID: "c0"})
+	f.event("/tasks/exit", taskExit("c0"))
+	await(t, s, changed, "an end", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return p[0].Containers[0].Reason == "Error" })
+	f.exit("c0", 137, "OOMKilled")
+	await(t, s, changed, "its reason", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool {
+		return p[0].Containers[0].Reason == "OOMKilled"
+	})
+}
+
 func TestExecIsIgnored(t *testing.T) {
 	t.Parallel()
 	f := newFake(nameContainerd)
