@@ -11,9 +11,10 @@ import (
 	"strings"
 	"time"
 
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
 	"github.com/noded/noded/runtime/inventory"
 	"github.com/noded/noded/runtime/podlog"
-	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
 // Annotations of sandboxes that are looked at.

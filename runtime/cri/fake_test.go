@@ -17,7 +17,6 @@ import (
 	eventsapi "github.com/containerd/containerd/api/events"
 	eventservice "github.com/containerd/containerd/api/services/events/v1"
 	"github.com/containerd/containerd/api/types"
-	"github.com/noded/noded/runtime/inventory"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,6 +24,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/noded/noded/runtime/inventory"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -11,10 +11,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/noded/noded/runtime/inventory"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/noded/noded/runtime/inventory"
 )
 
 const (

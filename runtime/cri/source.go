@@ -14,8 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/noded/noded/runtime/inventory"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/noded/noded/runtime/inventory"
 )
 
 const (
@@ -116,7 +117,7 @@ func (s *source) Run(ctx context.Context, changed func()) {
 		if time.Since(began) > lastRetry {
 			pause = firstRetry
 		}
-		timer.Reset(pause - rand.N(pause/4)) //nolint:gosec // jitter
+		timer.Reset(pause - rand.N(pause/4)) // jitter
 	}
 }
 

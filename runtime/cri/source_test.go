@@ -17,11 +17,12 @@ import (
 
 	eventsapi "github.com/containerd/containerd/api/events"
 	"github.com/google/go-cmp/cmp"
-	"github.com/noded/noded/runtime/inventory"
-	"github.com/noded/noded/runtime/podlog"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/podlog"
 )
 
 func TestState(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/noded/noded/runtime/inventory"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/noded/noded/runtime/inventory"
 )
 
 // maxEntries bounds the sandboxes, and the containers, that a runtime can have.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/noded/noded/runtime/logtree"
 	"github.com/noded/noded/runtime/podlog"
 )

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/noded/noded/runtime/logtree"
 	"github.com/noded/noded/runtime/podlog"
 )
