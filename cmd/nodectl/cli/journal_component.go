@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
@@ -22,6 +23,35 @@ import (
 
 // errNoUnit ends a follow of a unit that does not exist when a container of its name does.
 var errNoUnit = errors.New("the unit never logged")
+
+// readEntries prints the entries that the query selects, or if the unit never logged the log of the component that has its name, which
+// elsewhere tells.
+func (c *journalCommand) readEntries(ctx context.Context, s *shower) (elsewhere bool, err error) {
+	instead := sync.OnceValues(func() (comp component, err error) {
+		comp, _, err = c.findInstead(ctx)
+		return comp, err
+	})
+	s.nothing = sync.OnceValue(func() error {
+		if comp, err := instead(); err != nil || len(comp.pods) > 0 {
+			return errNoUnit
+		}
+		if !c.quiet {
+			c.explainNoFiles(ctx)
+		}
+		return nil
+	})
+	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed, OnBreak: s.broken}
+	req.Query.Fields = s.options.Fields()
+	err = c.backend.Read(ctx, req, s)
+	if s.shown > 0 || err != nil && !errors.Is(err, errNoUnit) || err == nil && c.query.Lines == 0 {
+		return false, err
+	}
+	comp, err := instead()
+	if err != nil || len(comp.pods) == 0 {
+		return false, err
+	}
+	return true, c.showComponent(ctx, s, comp)
+}
 
 // findInstead looks for a component that has the name of the one unit which was asked for, if that never logged. An error other than that
 // of an ambiguous name finds nothing.

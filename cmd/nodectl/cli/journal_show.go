@@ -5,12 +5,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -39,28 +37,7 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 		return err
 	}
 	s := c.newShow(pager)
-	instead := sync.OnceValues(func() (comp component, err error) {
-		comp, _, err = c.findInstead(ctx)
-		return comp, err
-	})
-	s.nothing = sync.OnceValue(func() error {
-		if comp, err := instead(); err != nil || len(comp.pods) > 0 {
-			return errNoUnit
-		}
-		if !c.quiet {
-			c.explainNoFiles(ctx)
-		}
-		return nil
-	})
-	req := client.ReadRequest{Query: c.query, IncludeCatalog: c.catalog, CatalogLanguage: language(c.Getenv), OnResume: s.resumed, OnBreak: s.broken}
-	req.Query.Fields = s.options.Fields()
-	err = c.backend.Read(ctx, req, s)
-	if s.shown == 0 && (err == nil && c.query.Lines != 0 || errors.Is(err, errNoUnit)) {
-		var comp component
-		if comp, err = instead(); err == nil && len(comp.pods) > 0 {
-			err = c.showComponent(ctx, s, comp)
-		}
-	}
+	elsewhere, err := c.readEntries(ctx, s)
 	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
 	}
@@ -73,7 +50,7 @@ func (c *journalCommand) show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.shown == 0 && !c.quiet && c.query.Lines != 0 {
+	if s.shown == 0 && !elsewhere && !c.quiet && c.query.Lines != 0 {
 		c.explainNothing(ctx)
 	}
 	if s.shown == 0 && c.query.Filter.Grep != "" && c.query.Lines != 0 {
