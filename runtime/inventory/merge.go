@@ -31,7 +31,7 @@ type known struct {
 
 // join makes a snapshot of what the sources and the log tree know. It changes nothing that it is given.
 func join(sources []known, tree []logtree.Pod, treeErr error) *Snapshot {
-	s := &Snapshot{LogTree: treeErr}
+	s := &Snapshot{LogTree: treeErr, Pods: make([]Pod, 0, len(tree)+8)}
 	at := make(map[podKey]int, len(tree))
 	ids := map[string]bool{}
 	for i := range sources {
@@ -53,14 +53,14 @@ func join(sources []known, tree []logtree.Pod, treeErr error) *Snapshot {
 	}
 	for i := range s.Pods {
 		p := &s.Pods[i]
-		sortContainers(p.Containers)
+		if !p.LogsOnly { // those of the tree are in order
+			sortContainers(p.Containers)
+		}
 		if p.Owner.Kind == "" {
 			p.Owner = OwnerOf(p)
 		}
 	}
-	slices.SortStableFunc(s.Pods, func(a, b Pod) int {
-		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID))
-	})
+	sortPods(s.Pods)
 	slices.SortStableFunc(s.Containers, func(a, b Container) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
@@ -69,6 +69,26 @@ func join(sources []known, tree []logtree.Pod, treeErr error) *Snapshot {
 		s.Problems = append(s.Problems, sources[i].problems...)
 	}
 	return s
+}
+
+// sortPods sorts pods by namespace, name and UID, which no two have in common. Pods are large: it moves each one once.
+func sortPods(pods []Pod) {
+	order := make([]*Pod, len(pods))
+	for i := range pods {
+		order[i] = &pods[i]
+	}
+	byName := func(a, b *Pod) int {
+		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID))
+	}
+	if slices.IsSortedFunc(order, byName) {
+		return
+	}
+	slices.SortFunc(order, byName)
+	sorted := make([]Pod, 0, len(pods))
+	for _, p := range order {
+		sorted = append(sorted, *p)
+	}
+	copy(pods, sorted)
 }
 
 // addPod adds a pod of a source. What an earlier source said of the same pod holds.
