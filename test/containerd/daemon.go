@@ -39,7 +39,7 @@ func (r *Runtime) Up(ctx context.Context) error {
 	defer log.Close()
 	const script = `programs=$1 config=$2; shift 2
 for cgroup in "$@"; do echo 0 >"$cgroup/cgroup.procs"; done
-PATH=$programs:/usr/sbin:/usr/bin:/sbin:/bin exec "$programs/containerd" --config "$config"`
+PATH=$programs:/usr/sbin:/usr/bin:/sbin:/bin exec "$programs/containerd" --log-level warn --config "$config"`
 	args := []string{
 		"-t", strconv.Itoa(r.pid), "-m", "-n", "-p", "--wd=/", "--",
 		"/bin/sh", "-c", script, "sh", r.programs, filepath.Join(r.workdir, "config.toml"),

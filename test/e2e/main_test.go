@@ -51,10 +51,10 @@ type machine struct {
 // with returns the machine for a subtest.
 func (m machine) with(t *testing.T) machine { return machine{m.Node, t} }
 
-// startMachine boots a node and installs the package in it.
-func startMachine(t *testing.T) machine {
+// startMachine boots a node that shares directories with this machine, and installs the package in it.
+func startMachine(t *testing.T, binds ...testnode.Bind) machine {
 	t.Helper()
-	m := machine{testnode.Start(t), t}
+	m := machine{testnode.Start(t, binds...), t}
 	m.install(packageFile(t, "noded_*.deb"))
 	return m
 }

@@ -31,6 +31,7 @@ const (
 func TestNode(t *testing.T) {
 	t.Parallel()
 	m := machine{testnode.Start(t), t}
+	m.run("mkdir", "-p", "/var/lib/docker/containers")
 	before := m.leftovers()
 	m.install(packageFile(t, "noded_*.deb"))
 	for _, sub := range []struct {
@@ -39,6 +40,7 @@ func TestNode(t *testing.T) {
 	}{
 		{"installed", testInstalled},
 		{"access", testAccess},
+		{"log tree", testLogTree},
 		{"calls", testCalls},
 		{"commands", testCommands},
 		{"security", testSecurity},
@@ -124,6 +126,50 @@ func testAccess(m machine) {
 	}
 	m.run("chmod", "0660", socketFile)
 	m.run("chmod", "0750", "/run/noded")
+}
+
+// testLogTree: a node on which no kubelet has run says so and serves its journal; what turns up in the log tree is served without a
+// container runtime.
+func testLogTree(m machine) {
+	for _, command := range []string{"nodectl status", "nodectl get pods", "nodectl journal -n 1"} {
+		if out, code := m.try(strings.Fields(command)...); code != 0 || out == "" {
+			m.t.Errorf("%s without a log tree: exit code %d\n%s", command, code, out)
+		}
+	}
+	if out := m.run("nodectl", "status"); !strings.Contains(out, podsDirectory+" does not exist") {
+		m.t.Errorf("status does not tell that there is no log tree:\n%s", out)
+	}
+	if out, code := m.try("nodectl", "logs", "web-0"); code != 4 {
+		m.t.Errorf("nodectl logs without a log tree: exit code %d, want 4\n%s", code, out)
+	}
+	const container = podsDirectory + "/shop_web-0_0b5f1e6a-7c1d-4a3e-9f55-3f2c1f6f1a11/server"
+	m.write(container+"/0.log", "2026-11-23T20:34:05.769816978Z stdout F zero\n")
+	m.write(container+"/1.log", "2026-11-23T20:35:05.769816978Z stdout P on\n2026-11-23T20:35:05.769817Z stdout F e\n")
+	m.write("/root/canary", "2026-11-23T20:34:05.769816978Z stdout F canary\n")
+	m.run("ln", "-s", "/root/canary", container+"/2.log")
+	m.run("ln", "-s", "/root/canary", container+"/1.log.20261123-203400")
+	m.run("chmod", "0640", container+"/0.log", container+"/1.log")
+	m.eventually(15*time.Second, "the log is served", func() bool {
+		out, code := m.try("nodectl", "logs", "web-0")
+		return code == 0 && strings.HasSuffix(out, "one\n")
+	})
+	for command, want := range map[string]string{
+		"nodectl logs web-0 --previous -q":                       "zero\n",
+		"nodectl logs -n shop web-0 --all-restarts -c server -q": "zero\none\n",
+		"nodectl logs sts/web -q":                                "one\n",
+		"nodectl get pods -o name":                               "pod/web-0\n",
+	} {
+		cmd := m.Command(m.t.Context(), "nodectl", strings.Fields(command)[1:]...)
+		if out, err := cmd.Output(); err != nil || string(out) != want {
+			m.t.Errorf("%s: %v, %q, want %q", command, err, out, want)
+		}
+	}
+	if out, _ := m.try("nodectl", "logs", "web-0", "--all-restarts", "--all-containers", "-o", "json"); strings.Contains(out, "canary") {
+		m.t.Errorf("a link out of the log tree is followed:\n%s", out)
+	}
+	if out := m.run("nodectl", "status"); strings.Contains(out, podsDirectory+" does not exist") {
+		m.t.Errorf("status does not tell that there is a log tree:\n%s", out)
+	}
 }
 
 func testCommands(m machine) {
@@ -212,9 +258,11 @@ func (m machine) sandboxFiles(pid string) {
 	m.write("/var/lib/late/secret", "canary")
 	for dir, want := range map[string][]string{
 		"/etc":     {"group", "ld.so.cache", "localtime", "machine-id", "noded", "nsswitch.conf", "passwd"},
-		"/var/lib": {"noded", "systemd"},
+		"/var/lib": {"docker", "noded", "systemd"},
 		"/root":    nil,
 		"/home":    nil,
+
+		"/var/lib/docker": {"containers"},
 	} {
 		entries, err := os.ReadDir(root + dir)
 		if err != nil {
@@ -228,7 +276,7 @@ func (m machine) sandboxFiles(pid string) {
 			m.t.Errorf("%s in the sandbox (-want +got):\n%s", dir, diff)
 		}
 	}
-	for _, file := range []string{"/etc/canary", configFile, "/var/log/journal/canary", "/usr/bin/canary", "/canary"} {
+	for _, file := range []string{"/etc/canary", configFile, "/var/log/journal/canary", podsDirectory + "/canary", "/usr/bin/canary", "/canary"} {
 		if err := os.WriteFile(root+file, nil, 0o600); err == nil {
 			m.t.Errorf("%s can be written in the sandbox", file)
 		}

@@ -145,10 +145,13 @@ func (w *world) testEnds() {
 	} {
 		w.wait(w.startContainer(pod, tt.c))
 		before := time.Now()
-		got := w.untilContainer(pod, tt.c.Name, "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
+		// containerd 1.6 calls want of memory an error at first.
+		got := w.untilContainer(pod, tt.c.Name, "ended", func(c *inventory.Container) bool {
+			return c.State == inventory.ContainerExited && c.Reason == tt.reason
+		})
 		w.t.Logf("the end of %s is known %v later", tt.c.Name, time.Since(before).Round(time.Millisecond))
-		if got.ExitCode == nil || *got.ExitCode != tt.code || got.Reason != tt.reason || got.Finished.IsZero() {
-			w.t.Errorf("%s: %+v, want exit code %d and reason %s", tt.c.Name, got, tt.code, tt.reason)
+		if got.ExitCode == nil || *got.ExitCode != tt.code || got.Finished.IsZero() {
+			w.t.Errorf("%s: %+v, want exit code %d", tt.c.Name, got, tt.code)
 		}
 	}
 	p := findPod(w.until("there", func(*inventory.Snapshot) bool { return true }), pod.UID)

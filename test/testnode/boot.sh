@@ -19,7 +19,7 @@ echo "$machine_id" >"$root/etc/machine-id"
 echo "$name" >"$root/etc/hostname"
 rm -f "$root/etc/resolv.conf" "$root/usr/sbin/policy-rc.d"
 : >"$root/etc/resolv.conf"
-rm -rf "$root/var/log/journal"
+rm -rf "$root/var/log/journal" "$root/var/log/pods" "$root/var/lib/docker"
 mkdir -p "$root/var/log/journal"
 
 # Only what systemd itself wants is to start, not what this machine has enabled.
