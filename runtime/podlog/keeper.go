@@ -5,6 +5,8 @@ package podlog
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"slices"
 	"sync"
 
@@ -230,11 +232,25 @@ func (k *keeper) look(c *chain) {
 		listed[i] = l
 		found = true
 	}
+	moved := false
 	for i := range entries {
 		l, have := listed[i]
+		if !have && moved {
+			continue
+		}
 		if !have {
 			seg, err := openSegment(c.dir, &c.target.Source, entries[i])
+			if err == nil && (seg.inode != entries[i].inode || seg.device != entries[i].device) {
+				seg.close()
+				err = errMoved
+			}
+			if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+				// Names have changed since they were listed; that is looked at next, and what is missing then is noticed.
+				moved = true
+				continue
+			}
 			if err != nil {
+				found = false
 				continue
 			}
 			l = link{entry: entries[i], seg: seg, unsure: !found}
@@ -326,7 +342,7 @@ func (k *keeper) bound(c *chain) {
 	for len(c.links) > 2 && (len(c.links)-1 > maxKeptFiles || c.links[1].removed > 0 && k.logs.kept.Load() > maxKeptBytes) {
 		gone := &c.links[1]
 		lost := gone.lost
-		lost.add(gone.seg.count())
+		lost.add(gone.seg.count(c.links[2].entry.run != gone.entry.run))
 		unsure := gone.unsure
 		k.logs.kept.Add(-gone.removed)
 		gone.seg.close()
@@ -338,28 +354,30 @@ func (k *keeper) bound(c *chain) {
 
 func (l *loss) add(other loss) {
 	l.records += other.records
-	if l.first == 0 {
-		l.first = other.first
-	}
-	if other.last != 0 {
-		l.last = other.last
-	}
+	l.within(other.first)
+	l.within(other.last)
 }
 
-// count counts the records that end in a file.
-func (s *segment) count() loss {
+// within makes the bounds include a time. Lines that took long to write are not in the order of their times.
+func (l *loss) within(t int64) {
+	if t == 0 {
+		return
+	}
+	if l.first == 0 || t < l.first {
+		l.first = t
+	}
+	l.last = max(l.last, t)
+}
+
+// count counts the records that end in a file. last: it is the last one of its run, so that what has no newline ends in it.
+func (s *segment) count(last bool) loss {
 	var out loss
 	scan := scanner{max: DefaultMaxRecordBytes}
 	scan.use(s, 0, -1)
 	var r Record
-	for scan.next(&r) == nil {
+	for scan.next(&r) == nil || last && scan.rest(&r) {
 		out.records++
-		if out.first == 0 {
-			out.first = r.Time
-		}
-		if r.Time != 0 {
-			out.last = r.Time
-		}
+		out.within(r.Time)
 	}
 	scan.pos = scan.end
 	scan.idle()
