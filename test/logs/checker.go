@@ -224,7 +224,7 @@ type Report struct {
 	Sessions int
 	// Gaps is the number of gaps that came. Lost is the number of lines that did not come, Unreported that of those which no gap told
 	// of; Kept that of lost ones whose file was never removed. Miscounted is the number of gaps whose number, or times, is not that
-	// of the lines that are missing there. False is the number of gaps where no line is missing. Cut is the number of
+	// of the lines that are missing there. False is the number of gaps where no line is missing but which have a number. Cut is the number of
 	// lines of which a part came next to a gap; they are lost ones.
 	Gaps, Lost, Unreported, Kept, Miscounted, False, Cut int
 	// Twice is the number of lines that came again, Unordered that of those which came before an earlier one of their stream.
@@ -233,7 +233,7 @@ type Report struct {
 	Corrupt, Phantom []string
 	// Delays are from the write of the last piece of a line, after the reader had caught up, to its coming.
 	P50, P99, Longest time.Duration
-	// GapTexts are some of the gaps.
+	// GapTexts are some of the gaps, and of the lines that were lost without one.
 	GapTexts []string
 }
 
@@ -289,6 +289,7 @@ func (c *Checker) Report() Report {
 // losses finds the lines that did not come, and the gaps that told of them.
 func (c *Checker) losses(r *Report) {
 	inGap := make([]int, len(c.gaps))
+	var unreported []string
 	for place := range c.truth.lines {
 		l := &c.truth.lines[place]
 		if place < len(c.seen) && c.seen[place] || l.written.IsZero() {
@@ -302,7 +303,7 @@ func (c *Checker) losses(r *Report) {
 			inGap[g]++
 		} else {
 			r.Unreported++
-			note(&r.GapTexts, "unreported: line %d, run %d, time %d, %v, %d bytes, late %v, open %v, file %d %+v", place, l.run, l.time, l.stream,
+			note(&unreported, "unreported: line %d, run %d, time %d, %v, %d bytes, late %v, open %v, file %d %+v", place, l.run, l.time, l.stream,
 				l.length, l.late, l.open, l.file, c.truth.files[l.file])
 		}
 	}
@@ -310,11 +311,14 @@ func (c *Checker) losses(r *Report) {
 		note(&r.GapTexts, "gap %v: %q, count %d, exact %v, from %d to %d; %d lines missing", g.Reason, g.Detail, g.Count, g.Exact, g.First, g.Last, inGap[i])
 		switch {
 		case inGap[i] == 0:
-			r.False++
+			if g.Count > 0 || g.Exact {
+				r.False++
+			}
 		case g.Count > 0 && g.Count < uint64(inGap[i]), g.Exact && g.Count != uint64(inGap[i]):
 			r.Miscounted++
 		}
 	}
+	r.GapTexts = append(r.GapTexts, unreported...)
 }
 
 // gapOf returns which gap tells of a line that did not come: one that came between the lines of its stream that are next to

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,13 +89,12 @@ func (n *noded) start() error {
 	n.cmd = exec.Command(n.program, "--config", filepath.Join(n.dir, "noded.yaml"), "--socket", n.socket(),
 		"--journal-directory", filepath.Join(n.dir, "journal"), "--state-directory", n.dir)
 	n.cmd.Stderr = n.stderr
-	before, _ := os.Stat(n.socket()) // a dead socket of the one before
 	if err := n.cmd.Start(); err != nil {
 		return err
 	}
 	for range 2000 {
-		if now, err := os.Stat(n.socket()); err == nil && (before == nil || !os.SameFile(before, now)) {
-			return nil
+		if conn, err := net.Dial("unix", n.socket()); err == nil {
+			return conn.Close()
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
