@@ -28,10 +28,12 @@ const (
 	// exist or cannot be watched.
 	relist        = time.Minute
 	relistMissing = 5 * time.Second
-	// busy bounds the share of time that goes into listing the tree and into making snapshots: after work that took d the next
-	// one waits for busy times d, up to longestPause.
-	busy         = 8
-	longestPause = 5 * time.Second
+	// busy bounds the share of time that goes into making snapshots: after work that took d the next one waits for busy times d,
+	// up to longestPause. busyTree and longestTreePause are the same for listing the tree: of 20,000 pods that takes half a second.
+	busy             = 8
+	longestPause     = 5 * time.Second
+	busyTree         = 24
+	longestTreePause = 30 * time.Second
 	// freshFor is how long a pod that is known by its logs only may still become known to a runtime.
 	freshFor = time.Minute
 )
@@ -303,9 +305,9 @@ func (r *refresher) pause() time.Duration {
 }
 
 // rest returns until when to rest after work that began at a time.
-func rest(began time.Time) time.Time {
+func rest(began time.Time, busy int, longest time.Duration) time.Time {
 	now := time.Now()
-	return now.Add(min(max(settle, busy*now.Sub(began)), longestPause))
+	return now.Add(min(max(settle, time.Duration(busy)*now.Sub(began)), longest))
 }
 
 // list lists the tree.
@@ -323,7 +325,7 @@ func (r *refresher) list(began time.Time) {
 	if skipped > 0 && len(pods) != len(r.pods) {
 		r.inventory.logger.Debug("names in the log tree are not those of pods", "skipped", skipped)
 	}
-	r.pods, r.err, r.treeDirty, r.treeNext = pods, err, false, rest(began)
+	r.pods, r.err, r.treeDirty, r.treeNext = pods, err, false, rest(began, busyTree, longestTreePause)
 	again := relist
 	if err != nil {
 		again = relistMissing
@@ -344,7 +346,7 @@ func (r *refresher) publish() {
 	s := i.join(r.pods, r.err)
 	s.fresh = freshPods(s, i.current.Load(), began)
 	i.current.Store(s)
-	r.dirty, r.next = false, rest(began)
+	r.dirty, r.next = false, rest(began, busy, longestPause)
 	r.treeDirty = r.treeDirty || unlisted(s)
 	if !r.isReady && (answered(s) || time.Since(r.began) >= firstAnswers) {
 		r.isReady = true
