@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -137,8 +138,12 @@ func (d *daemonProcess) start(ts *testscript.TestScript, path string) {
 	ts.Check(os.MkdirAll(ts.MkAbs("state"), 0o700))
 	log, err := os.Create(ts.MkAbs("daemon.log"))
 	ts.Check(err)
+	runtime := ts.MkAbs("r")
+	if _, err := os.Stat(runtime); errors.Is(err, fs.ErrNotExist) {
+		newScriptRuntime().serve(ts, runtime)
+	}
 	// The runtimes of the machine that runs the tests are none of theirs.
-	config := fmt.Sprintf("runtime:\n  sockets: [%s]\n  docker_socket: \"\"\nlogs:\n  docker_directory: \"\"\n", ts.MkAbs("no-runtime.sock"))
+	config := fmt.Sprintf("runtime:\n  sockets: [%s]\n  docker_socket: \"\"\nlogs:\n  docker_directory: \"\"\n", runtime)
 	ts.Check(os.WriteFile(ts.MkAbs("noded.yaml"), []byte(config), 0o600))
 	command := exec.Command(path, "--config", ts.MkAbs("noded.yaml"), "--socket", ts.Getenv("SOCKET"), "--journal-directory", ts.Getenv("J"),
 		"--pods-directory", ts.Getenv("P"), "--state-directory", ts.MkAbs("state"))
