@@ -29,6 +29,8 @@ type NotFoundError struct {
 	Name, Namespace string
 	// Near are names that were perhaps meant, nearest first.
 	Near []string
+	// Elsewhere are other namespaces that have something of that name, sorted.
+	Elsewhere []string
 	// Reason replaces the words "not found" where more can be said.
 	Reason string
 }
@@ -44,6 +46,9 @@ func (e *NotFoundError) Error() string {
 	}
 	if e.Namespace != "" {
 		fmt.Fprintf(&b, " in namespace %q", e.Namespace)
+	}
+	if len(e.Elsewhere) > 0 {
+		b.WriteString(", but in " + strings.Join(e.Elsewhere, ", "))
 	}
 	if len(e.Near) > 0 {
 		b.WriteString(", did you mean " + orList(e.Near) + "?")

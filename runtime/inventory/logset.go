@@ -278,7 +278,7 @@ func podTarget(snapshot *Snapshot, p *Pod, c *Container, alive bool) (podlog.Tar
 		return podlog.Target{}, false
 	}
 	t.Layout, t.Dir = c.Log.Layout, c.Log.Dir
-	t.Ended = c.State != ContainerRunning && c.State != ContainerCreated && podEnded(snapshot, p, alive)
+	t.Ended = c.State != ContainerRunning && podEnded(snapshot, p, alive)
 	return t, true
 }
 

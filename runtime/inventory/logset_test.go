@@ -127,7 +127,11 @@ func TestLogs(t *testing.T) {
 		},
 		{
 			name: "unknown pod in a namespace", sel: LogSelector{Pods: &PodSelector{Namespace: "dev", Names: []string{"single"}}}, is: ErrNotFound,
-			err: `pods "single" not found in namespace "dev"`,
+			err: `pods "single" not found in namespace "dev", but in prod`,
+		},
+		{
+			name: "unknown everywhere", sel: LogSelector{Pods: &PodSelector{Namespace: "dev", Names: []string{"tiwn"}}}, is: ErrNotFound,
+			err: `pods "tiwn" not found in namespace "dev", did you mean twin?`,
 		},
 		{
 			name: "a workload without its type", sel: LogSelector{Pods: pods("web")}, is: ErrNotFound,

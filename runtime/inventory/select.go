@@ -197,6 +197,9 @@ func (s *Snapshot) notFound(n ownerName, namespace string) error {
 	for i := range s.Pods {
 		p := &s.Pods[i]
 		if namespace != "" && p.Namespace != namespace {
+			if n.matches(p) && !slices.Contains(e.Elsewhere, p.Namespace) {
+				e.Elsewhere = append(e.Elsewhere, p.Namespace)
+			}
 			continue
 		}
 		if n.kind == kindPod {
@@ -214,8 +217,11 @@ func (s *Snapshot) notFound(n ownerName, namespace string) error {
 			}
 		}
 	}
-	e.Near = append(workloads, nearNames(n.name, candidates)...)
-	e.Near = e.Near[:min(len(e.Near), maxNear)]
+	e.Elsewhere = e.Elsewhere[:min(len(e.Elsewhere), maxNear)]
+	if len(e.Elsewhere) == 0 {
+		e.Near = append(workloads, nearNames(n.name, candidates)...)
+		e.Near = e.Near[:min(len(e.Near), maxNear)]
+	}
 	if len(s.Pods) == 0 {
 		e.Reason = "not found: no pod is known"
 	}
