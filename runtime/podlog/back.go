@@ -11,10 +11,12 @@ import (
 )
 
 const (
-	// backBytes is what is read at a time when reading backwards; of a compressed file, which is decompressed from its beginning
-	// each time, gunzipBackBytes.
+	// backBytes is what is read at a time when reading backwards. A compressed file has to be decompressed from its beginning
+	// each time: first gunzipBackBytes of it are read, and then the rest at once, unless more than maxMarks records are
+	// wanted.
 	backBytes       = 64 << 10
 	gunzipBackBytes = 16 << 20
+	maxMarks        = 256 << 10
 	// lookBackBytes is how far back the beginning of an unfinished line is looked for at first.
 	lookBackBytes = 64 << 10
 )
@@ -107,6 +109,7 @@ func (r *reader) prime(s *scanner, entries []entry) {
 		for s.next(&ignored) == nil {
 			continue
 		}
+		s.torn(&ignored)
 	}
 	s.takeNULs()
 }
@@ -207,6 +210,8 @@ type block struct {
 	from, to int64
 	// end: it is at the end of the last file of a run, and nothing more is expected there. torn: not even the end of a line.
 	end, torn bool
+	// cut: it ends with a partial record of this stream, whose line goes on.
+	cut Stream
 	// before are the files before it that are of its run.
 	before []entry
 }
@@ -222,13 +227,18 @@ type backwards struct {
 	begun     bool
 	run       uint32
 	end, torn bool
+	cut       Stream
 	before    []entry
+	// parts: compressed files are not read at once.
+	parts bool
 }
 
 // next returns the block before the one that it returned last; io.EOF when there is none. The segment is closed by the call after
 // the last one of its blocks.
 func (b *backwards) next() (block, error) {
+	first := false
 	for b.seg == nil || b.to <= 0 {
+		first = true
 		b.close()
 		if len(b.entries) == 0 {
 			return block{}, io.EOF
@@ -260,6 +270,9 @@ func (b *backwards) next() (block, error) {
 	length := int64(backBytes)
 	if b.seg.gzip != nil {
 		length = gunzipBackBytes
+		if !first && !b.parts {
+			length = b.to
+		}
 	}
 	for {
 		from := b.seg.lineStart(max(0, b.to-length), b.to)
@@ -267,8 +280,8 @@ func (b *backwards) next() (block, error) {
 			if b.to-length <= 0 {
 				from = 0
 			}
-			out := block{seg: b.seg, from: from, to: b.to, end: b.end, torn: b.torn, before: b.before}
-			b.to, b.end, b.torn = from, false, false
+			out := block{seg: b.seg, from: from, to: b.to, end: b.end, torn: b.torn, cut: b.cut, before: b.before}
+			b.to, b.end, b.torn, b.cut = from, false, false, StreamUnknown
 			return out, nil
 		}
 		// A line that is longer.
@@ -311,6 +324,9 @@ func (r *reader) each(s *scanner, b block, yield func(*Record)) error {
 		}
 		look()
 	}
+	if b.cut != StreamUnknown && s.restOf(b.cut, &rec) {
+		look()
+	}
 	if b.torn && s.torn(&rec) {
 		look()
 	}
@@ -325,7 +341,7 @@ func (r *reader) beginTail(entries []entry) error {
 	if r.plan.Tail == 0 && r.plan.Follow {
 		return r.beginEnd(entries)
 	}
-	walk := &backwards{r: r, entries: entries}
+	walk := &backwards{r: r, entries: entries, parts: r.plan.Tail > maxMarks}
 	defer walk.close()
 	s := scanner{max: r.scan.max}
 	defer s.idle()
@@ -342,16 +358,20 @@ func (r *reader) beginTail(entries []entry) error {
 		// What is before the block of the first record that is wanted.
 		start, _ := b.seg.openStart(b.from, r.lookBack())
 		marks = append(marks[:0], mark{end: b.from, pending: b.from - start})
-		wanted := int64(0)
+		wanted, dropped := int64(0), int64(0)
 		err = r.each(&s, b, func(rec *Record) {
 			wanted++
+			if n := int64(len(marks)) - left; !walk.parts && n > left+backBytes {
+				dropped += n
+				marks = marks[:copy(marks, marks[n:])]
+			}
 			marks = append(marks, mark{rec.End, rec.Pending})
 		})
 		if err != nil {
 			return err
 		}
 		if wanted >= left {
-			m := marks[wanted-left]
+			m := marks[wanted-left-dropped]
 			if m.end == m.pending {
 				r.prime(&r.scan, b.before)
 			}

