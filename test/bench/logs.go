@@ -34,7 +34,7 @@ type logWork struct {
 	since time.Time
 	// tail is negative for all.
 	tail int64
-	// grep matches nothing. The kubelet, which has no grep, reads everything instead.
+	// grep matches nothing. In lower case it ignores case, as in nodectl. The kubelet, which has no grep, reads everything instead.
 	grep string
 	// aim is how many times faster than the kubelet's reader it should be.
 	aim float64
@@ -46,6 +46,7 @@ func logWorks() []logWork {
 		{"since the last minute", logEnd().Add(-time.Minute), -1, "", 100},
 		{"tail 1000", time.Time{}, 1000, "", 1},
 		{"grep that matches nothing", time.Time{}, -1, "no such text in any line", 2},
+		{"grep with a capital that matches nothing", time.Time{}, -1, "No such text in any line", 2},
 	}
 }
 
@@ -113,7 +114,7 @@ func (p podlogReader) write(ctx context.Context, w logWork, to io.Writer) (time.
 	begin := time.Now()
 	reader := podlog.New(podlog.Config{Pods: safefs.NewRoot(p.root), Logger: slog.New(slog.DiscardHandler)})
 	q := podlog.NewQuery()
-	q.Tail, q.Filter.Grep = w.tail, w.grep
+	q.Tail, q.Filter.Grep, q.Filter.IgnoreCase = w.tail, w.grep, w.grep == strings.ToLower(w.grep)
 	if !w.since.IsZero() {
 		since := w.since.UnixNano()
 		q.Since = &since
@@ -210,7 +211,9 @@ func (s settings) startLogDaemon(ctx context.Context, pods string) (*daemon, err
 	if err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf("logs:\n  pods_directory: %s\n  docker_directory: \"\"\n", pods)
+	// No runtime of this machine is asked.
+	config := fmt.Sprintf("logs:\n  pods_directory: %s\n  docker_directory: \"\"\nruntime:\n  sockets: [%s]\n  docker_socket: %[2]s\n",
+		pods, filepath.Join(empty, "none"))
 	d, err := startConfigured(ctx, s.bin, empty, s.engine, config)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(empty))

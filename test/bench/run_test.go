@@ -49,9 +49,32 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestRunLogs runs the comparisons of logs on little.
+func TestRunLogs(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", "../../cmd/noded", "../../cmd/nodectl").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var out, progress strings.Builder
+	if err := run(t.Context(), []string{"-logs", "-bin", bin, "-data", t.TempDir(), "-runs", "1", "-lines", "20000", "-span", "1s"}, &out, &progress); err != nil {
+		t.Fatalf("%v\n%s%s", err, out.String(), progress.String())
+	}
+	for _, w := range logWorks() {
+		if got := strings.Count(out.String(), "\n| "+w.name+" |"); got != 2 {
+			t.Errorf("%d rows of %q, want one for each table:\n%s", got, w.name, out.String())
+		}
+	}
+	for _, text := range []string{"| noded + nodectl | 0 | 0 | 0 |", "Following 110 pods", "goroutines"} {
+		if !strings.Contains(out.String(), text) {
+			t.Errorf("%q is missing:\n%s", text, out.String())
+		}
+	}
+}
+
 func TestWrongFlags(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-runs", "0"}, {"-entries", "5"}, {"-many", "-follow"}, {"extra"}, {"-rate", "0"}, {"-unknown"}} {
+	for _, args := range [][]string{{"-runs", "0"}, {"-entries", "5"}, {"-many", "-follow"}, {"-logs", "-many"}, {"-logs", "-lines", "5"}, {"extra"}, {"-rate", "0"}, {"-unknown"}} {
 		var out strings.Builder
 		if err := run(t.Context(), args, &out, &out); err == nil {
 			t.Errorf("%q is accepted", args)
