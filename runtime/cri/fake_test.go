@@ -99,6 +99,22 @@ func (f *feed[T]) listen(ctx context.Context, send func(T) error) error {
 	}
 }
 
+// awaitListener waits until somebody listens.
+func (f *feed[T]) awaitListener(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		f.mu.Lock()
+		n := len(f.subs)
+		f.mu.Unlock()
+		switch {
+		case n > 0:
+			return
+		case time.Now().After(deadline):
+			t.Fatal("nobody listens")
+		}
+	}
+}
+
 func newFake(name string) *fakeRuntime {
 	f := &fakeRuntime{
 		name: name, sandboxes: map[string]*runtimeapi.PodSandboxStatus{}, containers: map[string]*fakeContainer{},

@@ -21,6 +21,8 @@ import (
 const (
 	// safetyNet is how often everything is listed although events tell of changes.
 	safetyNet = time.Minute
+	// secondLook is when everything is listed again after the first time.
+	secondLook = time.Second
 	// pollWatched and pollIdle are how often everything is listed where there are no events.
 	pollWatched = time.Second
 	pollIdle    = 5 * time.Second
@@ -61,6 +63,8 @@ func (e *session) run(ctx context.Context) (lasted bool, err error) {
 		return false, e.conn.explain(err)
 	}
 	e.done(true)
+	// The runtime may have begun to send events only after it had answered.
+	e.full = minTime(e.full, time.Now().Add(secondLook))
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {

@@ -73,6 +73,7 @@ func TestContainerdEvents(t *testing.T) {
 	f.serve(t, socket)
 	s, changed := run(t, Config{Socket: socket})
 	await(t, s, changed, "an answer", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool { return !r.Since.IsZero() })
+	f.containerd.awaitListener(t)
 	full := f.calls["ListPodSandbox"].Load()
 
 	f.addPod("aa", "web-0", 0)
@@ -144,6 +145,7 @@ func TestExecIsIgnored(t *testing.T) {
 	f.serve(t, socket)
 	s, changed := run(t, Config{Socket: socket})
 	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	f.containerd.awaitListener(t)
 	before := f.calls["ContainerStatus"].Load()
 	for n := range 100 {
 		f.event("/tasks/exit", &eventsapi.TaskExit{ContainerID: "c0", ID: fmt.Sprintf("exec-%d", n)})
@@ -169,15 +171,7 @@ func TestCRIEvents(t *testing.T) {
 			ContainerId: id, ContainerEventType: kind, PodSandboxStatus: &runtimeapi.PodSandboxStatus{Id: "aa"},
 		})
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		f.cri.mu.Lock()
-		n := len(f.cri.subs)
-		f.cri.mu.Unlock()
-		if n > 0 || time.Now().After(deadline) {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	f.cri.awaitListener(t)
 	send("c0", runtimeapi.ContainerEventType_CONTAINER_STARTED_EVENT)
 	await(t, s, changed, "a container", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
 		return len(p) == 1 && len(p[0].Containers) == 1 && r.Events
@@ -382,6 +376,18 @@ func TestHugeAnswer(t *testing.T) {
 	delete(f.sandboxes["aa"].Annotations, "large")
 	f.mu.Unlock()
 	await(t, s, changed, "the pod again", func(p []inventory.Pod, r inventory.RuntimeStatus) bool { return len(p) == 1 && r.Err == nil })
+}
+
+// What happens before the runtime sends events is found by a second look.
+func TestEventIsMissed(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket})
+	await(t, s, changed, "an answer", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool { return !r.Since.IsZero() })
+	f.addPod("aa", "web-0", 0)
+	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
 }
 
 // A hundred pods a second come and go. In the end what is known is what is there, and the runtime was asked within bounds.
