@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/noded/noded/runtime/inventory"
 )
 
 const (
@@ -93,6 +95,10 @@ func completeWords(ctx context.Context, b backend, prefix string) []cobra.Comple
 		return out
 	}
 	names, _ := b.Units(ctx, nil, false)
+	if logs, ok := b.(logBackend); ok {
+		pods, _, _ := logs.Pods(ctx, inventory.PodSelector{})
+		names = append(names, componentNames(pods)...)
+	}
 	return withPrefix(names, prefix)
 }
 

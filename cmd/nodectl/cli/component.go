@@ -90,3 +90,16 @@ func (c *component) all() inventory.LogSelector {
 	}
 	return sel
 }
+
+// componentNames returns the names of all components.
+func componentNames(pods []inventory.Pod) []string {
+	var names []string
+	for i := range pods {
+		for j := range pods[i].Containers {
+			if name := pods[i].Containers[j].Name; isComponent(&pods[i], name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

@@ -63,10 +63,13 @@ func completeFromLogs(g *globals, f *logsFlags, cmd *cobra.Command) {
 	})
 }
 
-// podOrOwnerWords completes names of pods, and TYPE/NAME of what made them once a type is typed.
+// podOrOwnerWords completes names of pods and of components, and TYPE/NAME of what made pods once a type is typed.
 func podOrOwnerWords(pods []inventory.Pod, prefix string) []cobra.Completion {
 	kind, _, typed := strings.Cut(prefix, "/")
 	var words []string
+	if !typed {
+		words = componentNames(pods)
+	}
 	for i := range pods {
 		p := &pods[i]
 		switch {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -142,6 +143,23 @@ func TestLogPrinter(t *testing.T) {
 	}
 }
 
+// TestLogPrefixOfNoPod: a container that is in no pod is named by itself, and names are made safe.
+func TestLogPrefixOfNoPod(t *testing.T) {
+	t.Parallel()
+	p := newLogPrinter(discard{}, logOptions{prefix: true})
+	for _, tt := range []struct {
+		source podlog.Source
+		want   string
+	}{
+		{podlog.Source{Container: "registry", ID: "1"}, "[container/registry] "},
+		{podlog.Source{Pod: "p\x1b[2J", UID: "u", Container: "c"}, `[pod/p\x1b[2J/c] `},
+	} {
+		if got := string(p.appendPrefix(nil, &tt.source)); got != tt.want {
+			t.Errorf("prefix of %v = %q, want %q", tt.source, got, tt.want)
+		}
+	}
+}
+
 // TestLogClock compares with time.Format.
 func TestLogClock(t *testing.T) {
 	t.Parallel()
@@ -179,3 +197,32 @@ func BenchmarkLogPrinter(b *testing.B) {
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// FuzzLogPrinter wants that on a terminal no text gets through that drives it or forges a line, however it is cut into records.
+func FuzzLogPrinter(f *testing.F) {
+	f.Add([]byte("\x1b[3"), []byte("1m\x9b\xe2\x80"), []byte("\xae[pod/x/y] \n"), true)
+	f.Fuzz(func(t *testing.T, first, second, third []byte, timestamps bool) {
+		records := logRecords("a|o|+", "a|o|+", "a|o|", "b|e|+")
+		for i, text := range [][]byte{first, second, third, first} {
+			records[i].Text = text
+		}
+		var out bytes.Buffer
+		p := newLogPrinter(&out, logOptions{prefix: true, visible: true, timestamps: timestamps})
+		for _, r := range records {
+			if err := p.print(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.flush(); err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(out.String(), "\n"); lines != 1 {
+			t.Errorf("%d lines: %q", lines, out.String())
+		}
+		for _, r := range out.String() {
+			if r < ' ' && r != '\t' && r != '\n' || r >= 0x7f && r < 0xa0 || r == 0x202e || r == utf8.RuneError && !bytes.ContainsRune(bytes.Join([][]byte{first, second, third}, nil), r) {
+				t.Errorf("%q has %U", out.String(), r)
+			}
+		}
+	})
+}
