@@ -26,6 +26,9 @@ const (
 	callTimeout = 10 * time.Second
 )
 
+// errNoAnswer: the runtime is there but does not answer.
+var errNoAnswer = errors.New("no answer")
+
 // conn is a connection to a runtime. It is safe for concurrent use.
 type conn struct {
 	*grpc.ClientConn
@@ -78,7 +81,7 @@ func (c *conn) explain(err error) error {
 		}
 		return dialed
 	case s.Code() == codes.DeadlineExceeded:
-		return fmt.Errorf("no answer within %v", c.timeout)
+		return fmt.Errorf("%w within %v", errNoAnswer, c.timeout)
 	case s.Code() == codes.Unimplemented:
 		return fmt.Errorf("it does not serve version 1 of the CRI: %w", errors.ErrUnsupported)
 	}

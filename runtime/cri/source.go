@@ -107,7 +107,7 @@ func (s *source) Run(ctx context.Context, changed func()) {
 		if ctx.Err() != nil {
 			return
 		}
-		if lasted {
+		if lasted && !errors.Is(err, errNoAnswer) {
 			// It answered until now: most likely it is being restarted, or only its events ended.
 			s.config.Logger.Debug("connection to the runtime ended", "socket", s.config.Socket, "err", err)
 		} else {

@@ -281,6 +281,27 @@ func TestHangs(t *testing.T) {
 	}
 }
 
+// A runtime that answers no more is noticed, and its pods stay.
+func TestHangsLater(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket, Timeout: 200 * time.Millisecond})
+	await(t, s, changed, "a pod", func(p []inventory.Pod, r inventory.RuntimeStatus) bool { return len(p) == 1 && r.Err == nil })
+	f.mu.Lock()
+	f.before = func(ctx context.Context, _ string) error {
+		<-ctx.Done()
+		return nil
+	}
+	f.mu.Unlock()
+	f.event("/sandboxes/exit", &eventsapi.SandboxExit{SandboxID: "aa"})
+	await(t, s, changed, "an error", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return len(p) == 1 && errors.Is(r.Err, errNoAnswer) && !r.Since.IsZero()
+	})
+}
+
 // Statuses that cannot be had leave what the lists tell.
 func TestStatusFails(t *testing.T) {
 	t.Parallel()
