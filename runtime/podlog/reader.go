@@ -280,7 +280,20 @@ func (r *reader) endOfFile(cause error) state {
 	if r.plan.Follow && !broken && r.unsettled() {
 		return r.wait()
 	}
+	if !broken && r.grew() {
+		return hasRecord
+	}
 	return r.move(next, found)
+}
+
+// grew reports whether something was written to the file after its end was found. It is asked once it is known that another file
+// follows and nothing was written for a while: whoever was not running in between has not read all of it.
+func (r *reader) grew() bool {
+	if r.seg.gzip != nil || r.scan.limit >= 0 {
+		return false
+	}
+	size, err := r.seg.size()
+	return err == nil && size > r.scan.base+int64(r.scan.end)
 }
 
 // unsettled reports whether the file that was rotated may still be written to, and sees to it that it is looked at again.
@@ -492,6 +505,9 @@ func (r *reader) moveKept(broken bool) (st state, kept bool) {
 	}
 	if !broken && r.unsettled() {
 		return r.wait(), true
+	}
+	if !broken && r.grew() {
+		return hasRecord, true
 	}
 	if r.finish(run) {
 		return hasRecord, true
