@@ -222,3 +222,69 @@ func TestFollowNodedStalled(t *testing.T) {
 		}
 	}
 }
+
+// TestHostileNoded: noded on a log tree full of traps tells nothing of what is outside, does not block, and serves what is good.
+func TestHostileNoded(t *testing.T) {
+	t.Parallel()
+	root, outside, _ := hostileTree(t)
+	i := 0
+	for name, set := range traps() {
+		// One of each in the place of a file, of a container and of a pod.
+		i++
+		dir := filepath.Join(root, fmt.Sprintf("default_trap-%d_0a1b2c3d-0000-4000-8000-%012d", i, i), containerName)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(name, err)
+		}
+		set(t, outside, filepath.Join(dir, "0.log"))
+		set(t, outside, filepath.Join(filepath.Dir(dir), "other"))
+		set(t, outside, filepath.Join(root, fmt.Sprintf("default_pod-%d_0a1b2c3d-0000-4000-8000-%012d", i, i)))
+		if err := os.WriteFile(filepath.Join(dir, "1.log"), []byte(goodLine), 0o600); err != nil {
+			t.Fatal(name, err)
+		}
+	}
+	if err := os.Symlink(outside, filepath.Join(root, "default_linked_0a1b2c3d-0000-4000-8000-aaaaaaaaaaaa")); err != nil {
+		t.Fatal(err)
+	}
+	n := startNoded(t, root)
+	c, err := client.Dial(client.Config{Address: "unix://" + n.socket(), Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var told strings.Builder
+	pods, problems, err := c.Pods(t.Context(), inventory.PodSelector{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&told, "%+v %v\n", pods, problems)
+	for way, q := range hostileQueries() {
+		limit := 10 * quick
+		if q.Follow {
+			limit = time.Second
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		got := new(collector)
+		begin := time.Now()
+		err := c.ReadLogs(ctx, client.LogRequest{Selector: inventory.LogSelector{Pods: &inventory.PodSelector{}, AllContainers: true}, Query: q}, got)
+		cancel()
+		if took := time.Since(begin); took > limit+quick {
+			t.Errorf("%s: it took %v", way, took)
+		}
+		if err != nil && !q.Follow {
+			t.Errorf("%s: %v", way, err)
+		}
+		if got.records < i {
+			t.Errorf("%s: %d good lines came, want %d", way, got.records, i)
+		}
+		fmt.Fprintf(&told, "%v %s\n", err, got.text.String())
+	}
+	if err := n.kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.start(); err != nil {
+		t.Fatal(err)
+	}
+	if text := told.String() + n.stderr.String(); strings.Contains(text, canary) {
+		t.Errorf("the canary was told:\n%s", text)
+	}
+}
