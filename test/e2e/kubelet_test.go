@@ -53,7 +53,7 @@ func podCommands() map[string]podCommand {
 // pod NAMESPACE/NAME [uid=UID] [LABEL=VALUE | @ANNOTATION=VALUE]... starts a pod on the network of the node.
 func (s *podScript) pod(ctx context.Context, _ *testscript.TestScript, args []string) error {
 	if len(args) == 0 {
-		return errors.New("usage: pod NAMESPACE/NAME [uid=UID] [LABEL=VALUE | @ANNOTATION=VALUE]...")
+		return errors.New("usage: pod NAMESPACE/NAME [uid=UID] [LABEL=VALUE | @ANNOTATION=VALUE]")
 	}
 	namespace, name, _ := strings.Cut(args[0], "/")
 	p := containerd.Pod{
@@ -103,7 +103,7 @@ func (s *podScript) removePod(ctx context.Context, _ *testscript.TestScript, arg
 // run NAMESPACE/POD/CONTAINER [memory=MIB] STEP... starts a container and waits until noded knows it.
 func (s *podScript) run(ctx context.Context, _ *testscript.TestScript, args []string) error {
 	if len(args) < 2 {
-		return errors.New("usage: run NAMESPACE/POD/CONTAINER [memory=MIB] STEP...")
+		return errors.New("usage: run NAMESPACE/POD/CONTAINER [memory=MIB] [STEP]")
 	}
 	i := strings.LastIndexByte(args[0], '/')
 	pod := s.pods[args[0][:max(i, 0)]]

@@ -29,7 +29,7 @@ const podsDirectory = "/var/log/pods"
 // TestPods runs the scripts of testdata/logs and then those of testdata/away against the packaged noded on a node with a real
 // containerd, of each release. The commands of the scripts that play the kubelet are the methods of podScript; a container
 // is named NAMESPACE/POD/CONTAINER, and what it does are the steps of package test/containerd/workload. Scripts of one directory run
-// at once, each with namespaces of its own; those of away take the runtime away from all.
+// at once, each with namespaces and names of pods of its own; those of away take the runtime away from all.
 func TestPods(t *testing.T) {
 	t.Parallel()
 	for _, release := range containerd.Releases {
@@ -81,7 +81,8 @@ func runPodScripts(t *testing.T, dir string, m machine, cd *containerd.Runtime, 
 			if err := os.Mkdir(bin, 0o755); err != nil {
 				return err
 			}
-			enter := m.Command(t.Context(), "nodectl").Args
+			// It ends with nsenter, which a script may end.
+			enter := m.Command(t.Context(), "setpriv", "--pdeathsig", "TERM", "nodectl").Args
 			script := "#!/bin/sh\nexec " + strings.Join(enter, " ") + ` "$@"` + "\n"
 			if err := os.WriteFile(filepath.Join(bin, "nodectl"), []byte(script), 0o755); err != nil {
 				return err
