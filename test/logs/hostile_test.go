@@ -54,7 +54,11 @@ func traps() map[string]func(t *testing.T, outside, path string) {
 	node := func(mode uint32, major, minor uint32) func(t *testing.T, outside, path string) {
 		return func(t *testing.T, _, path string) {
 			t.Helper()
-			must(t, unix.Mknod(path, mode|0o600, int(unix.Mkdev(major, minor))))
+			err := unix.Mknod(path, mode|0o600, int(unix.Mkdev(major, minor)))
+			if errors.Is(err, unix.EPERM) && os.Getenv("CI") != "true" {
+				t.Skip("only root can make devices")
+			}
+			must(t, err)
 		}
 	}
 	return map[string]func(t *testing.T, outside, path string){
