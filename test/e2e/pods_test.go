@@ -48,7 +48,25 @@ func TestPods(t *testing.T) {
 			for _, dir := range []string{"logs", "away"} {
 				t.Run(dir, func(t *testing.T) { runPodScripts(t, dir, m, cd, c) })
 			}
+			t.Run("hidden", func(t *testing.T) { testHiddenRuntime(m.with(t)) })
 		})
+	}
+}
+
+// testHiddenRuntime hides the socket of the runtime from noded as docs/security.md says. The scripts have left logs.
+func testHiddenRuntime(m machine) {
+	m.write("/etc/systemd/system/noded.service.d/runtimes.conf", "[Service]\nInaccessiblePaths=-/run/containerd -/run/crio -/run/docker.sock\n")
+	m.run("systemctl", "daemon-reload")
+	m.run("systemctl", "restart", "noded.service")
+	m.waitActive()
+	if out := m.run("nodectl", "logs", "-n", "away", "stays-0"); out != "second" {
+		m.t.Errorf("logs without a runtime: %q", out)
+	}
+	if out := m.run("nodectl", "get", "pods", "-n", "away", "stays-0"); !strings.Contains(out, "LogsOnly") {
+		m.t.Errorf("pods without a runtime:\n%s", out)
+	}
+	if out := m.run("nodectl", "status"); !strings.Contains(out, "there is no container runtime") {
+		m.t.Errorf("status without a runtime:\n%s", out)
 	}
 }
 

@@ -40,7 +40,12 @@ what it needs. /home, /root and /tmp are hidden. To serve journal files from suc
   [Service]
   BindReadOnlyPaths=/home/me/journal
 
-A state.directory other than /var/lib/noded needs BindPaths= in the same way. A group that is made while noded runs is known
+A state.directory other than /var/lib/noded needs BindPaths= in the same way. noded may connect to the sockets of container runtimes;
+without them pods are known by their log directories only:
+
+  InaccessiblePaths=-/run/containerd -/run/crio -/run/docker.sock
+
+Docker's logs are seen after a restart of noded if Docker was installed later. A group that is made while noded runs is known
 after a restart.`},
 		{"FILES", `
   /etc/noded/noded.yaml   configuration, see noded.yaml(5)
