@@ -227,8 +227,10 @@ type backwards struct {
 	begun     bool
 	run       uint32
 	end, torn bool
-	cut       Stream
-	before    []entry
+	// empty: nothing is in the file before.
+	empty  bool
+	cut    Stream
+	before []entry
 	// parts: compressed files are not read at once.
 	parts bool
 }
@@ -255,14 +257,16 @@ func (b *backwards) next() (block, error) {
 		}
 		b.seg = seg
 		older := b.begun && b.run != e.run
-		b.end = older || !b.begun && !b.r.plan.Follow
-		b.torn = older || !b.begun && (b.r.target.Ended || b.r.oldRun)
+		// What ends before a file of the same run in which there is nothing ends as that file does.
+		b.end = older || !b.begun && !b.r.plan.Follow || b.empty && b.end
+		b.torn = older || !b.begun && (b.r.target.Ended || b.r.oldRun) || b.empty && b.torn
 		b.begun, b.run = true, e.run
 		b.before = sameRun(b.entries[:len(b.entries)+1], len(b.entries))
 		if b.to, err = seg.size(); err != nil {
 			b.r.gapAt(e.name, err)
 			b.to = 0
 		}
+		b.empty = b.to == 0 && err == nil
 		if seg.gzip != nil && seg.gzip.err != nil {
 			b.r.gapAt(e.name, seg.gzip.err)
 		}

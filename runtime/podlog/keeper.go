@@ -181,7 +181,7 @@ func (k *keeper) drop(c *chain, n int) {
 func (k *keeper) know(r *reader, f *File) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if c := k.chains[r]; c != nil && len(c.links) > 0 && c.links[0].entry.inode == r.seg.inode {
+	if c := k.chains[r]; c != nil && len(c.links) > 0 && c.links[0].entry.inode == r.seg.inode && f.Inode == r.seg.inode {
 		c.links[0].file = f
 	}
 }

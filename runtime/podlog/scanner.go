@@ -23,9 +23,12 @@ type scanner struct {
 	// what the runtime writes at once is less.
 	max int
 
-	seg    *segment
-	file   *File
-	parser parser
+	seg  *segment
+	file *File
+	// before is the file before, that had lines, and beforeEnd how far it was read.
+	before    *File
+	beforeEnd int64
+	parser    parser
 	// limit is the offset where the scan ends; negative for the end of the file.
 	limit int64
 
@@ -68,6 +71,9 @@ type longLine struct {
 
 // use goes on with another file at an offset; unfinished lines are kept.
 func (s *scanner) use(seg *segment, offset, limit int64) {
+	if s.file != nil {
+		s.before, s.beforeEnd = s.file, s.offset()
+	}
 	s.seg, s.file, s.limit = seg, nil, limit
 	s.pos, s.end, s.searched, s.base = 0, 0, 0, offset
 	s.long = longLine{}
@@ -359,11 +365,16 @@ func (s *scanner) rest(r *Record) bool {
 		if !open.begun {
 			continue
 		}
-		if len(open.text) == 0 || s.file == nil {
+		file, end := s.file, s.offset()
+		if file == nil { // there is nothing in it
+			file, end = s.before, s.beforeEnd
+		}
+		if len(open.text) == 0 || file == nil {
 			open.begun = false
 			continue
 		}
-		s.give(stream, true, s.offset(), r)
+		s.give(stream, true, end, r)
+		r.File = file
 		open.begun = false
 		if r.Pending > 0 {
 			// The place between this record and the one that is still to be given at the same offset.
