@@ -114,11 +114,11 @@ func (n *noded) kill() error {
 func (n *noded) kills(p plan) func(ctx context.Context) error {
 	random := rand.New(rand.NewPCG(p.seed, 0x4111))
 	return func(ctx context.Context) error {
-		next := time.Now()
+		begin := time.Now()
 		wait := p.span() / time.Duration(p.kills+1)
-		for range p.kills {
-			next = next.Add(wait/2 + time.Duration(random.Int64N(int64(wait))))
-			if sleepUntil(ctx, next) != nil {
+		for i := range p.kills {
+			at := wait/2 + time.Duration(i)*wait + time.Duration(random.Int64N(int64(wait)))
+			if sleepUntil(ctx, begin.Add(at)) != nil {
 				return errors.New("the lines ended too early")
 			}
 			if err := n.kill(); err != nil {

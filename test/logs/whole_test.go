@@ -83,6 +83,7 @@ func scatter(t *testing.T, o Options, random *rand.Rand) uint32 {
 			err = log.Finish()
 			if err == nil && random.IntN(2) == 0 {
 				line.Open = true
+				line.Text = append(line.Text, 'x') // nothing without a newline is nothing
 				err = log.Write(line)
 			}
 			if err == nil {

@@ -123,6 +123,7 @@ func (w *Writer) restart() error {
 	if w.random.IntN(2) == 0 {
 		line := w.Generator.Next()
 		line.Open = true
+		line.Text = append(line.Text, 'x') // nothing without a newline is nothing
 		if err := w.Log.Write(line); err != nil {
 			return err
 		}
