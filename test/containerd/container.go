@@ -113,12 +113,26 @@ func (c *RunningContainer) Status(ctx context.Context) (*cri.ContainerStatus, er
 	return answer.GetStatus(), nil
 }
 
-// Wait waits until it has ended and returns what the runtime says about it.
+// oomTimeout is how long containerd 1.6 may take to notice why a container was killed: until then it calls that an error.
+const oomTimeout = 2 * time.Second
+
+// Wait waits until it has ended and returns what the runtime says about it. It may miss want of memory in the first moments after the
+// start.
 func (c *RunningContainer) Wait(ctx context.Context) (*cri.ContainerStatus, error) {
+	var ended time.Time
 	for {
 		status, err := c.Status(ctx)
-		if err != nil || status.GetState() == cri.ContainerState_CONTAINER_EXITED {
-			return status, err
+		if err != nil {
+			return nil, err
+		}
+		if status.GetState() == cri.ContainerState_CONTAINER_EXITED {
+			if ended.IsZero() {
+				ended = time.Now()
+			}
+			unsure := c.MemoryLimit > 0 && status.GetExitCode() == 137 && status.GetReason() == "Error"
+			if !unsure || time.Since(ended) > oomTimeout {
+				return status, nil
+			}
 		}
 		if err := wait(ctx, pollInterval); err != nil {
 			return nil, fmt.Errorf("wait for container %s: %w", c.Name, err)

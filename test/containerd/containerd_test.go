@@ -134,7 +134,7 @@ func testEnds(ctx context.Context, t *testing.T, pod *containerd.RunningPod) {
 	}{
 		{"success", containerd.Container{Name: "done", Args: []string{"lines:1"}}, 0, "Completed"},
 		{"failure", containerd.Container{Name: "fails", Args: []string{"exit:3"}}, 3, "Error"},
-		{"out of memory", containerd.Container{Name: "hungry", Args: []string{"alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
+		{"out of memory", containerd.Container{Name: "hungry", Args: []string{"sleep:300ms", "alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
 	}
 	for _, tt := range tests {
 		status := ended(ctx, t, start(ctx, t, pod, tt.c))

@@ -57,7 +57,7 @@ func (w *world) testPod() {
 	w.untilRunning(sidecar, pod)
 	s := w.until("all logs are known", func(s *inventory.Snapshot) bool {
 		p := findPod(s, pod.UID)
-		return p != nil && len(p.Containers) == 3 && !slices.ContainsFunc(p.Containers, func(c inventory.Container) bool { return c.Log == nil })
+		return p != nil && len(p.Containers) == 3 && !slices.ContainsFunc(p.Containers, func(c inventory.Container) bool { return len(c.LoggedRuns) == 0 })
 	})
 
 	p := findPod(s, pod.UID)
@@ -141,7 +141,7 @@ func (w *world) testEnds() {
 	}{
 		{containerd.Container{Name: "done", Args: []string{"sleep:50ms"}}, 0, "Completed"},
 		{containerd.Container{Name: "fails", Args: []string{"sleep:50ms", "exit:3"}}, 3, "Error"},
-		{containerd.Container{Name: "hungry", Args: []string{"alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
+		{containerd.Container{Name: "hungry", Args: []string{"sleep:300ms", "alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
 	} {
 		w.wait(w.startContainer(pod, tt.c))
 		before := time.Now()
