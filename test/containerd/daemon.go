@@ -44,7 +44,7 @@ PATH=$programs:/usr/sbin:/usr/bin:/sbin:/bin exec "$programs/containerd" --log-l
 		"-t", strconv.Itoa(r.pid), "-m", "-n", "-p", "--wd=/", "--",
 		"/bin/sh", "-c", script, "sh", r.programs, filepath.Join(r.workdir, "config.toml"),
 	}
-	cmd := exec.Command("nsenter", append(args, r.cgroups...)...)
+	cmd := exec.Command("nsenter", append(args, r.daemonCgroups...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start containerd: %w", err)

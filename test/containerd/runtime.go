@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	goruntime "runtime"
 	"strconv"
@@ -56,7 +57,8 @@ type Runtime struct {
 	programs string
 	name     string
 	workdir  string
-	cgroups  []string
+	// cgroups are for all of it; in daemonCgroups below them is containerd, since in cgroup v2 what has processes has no children.
+	cgroups, daemonCgroups []string
 	// supervisor is run.sh; exited is closed when it has ended. pid is the first process of the containers' process namespace.
 	supervisor *os.Process
 	exited     chan struct{}
@@ -156,7 +158,10 @@ func (r *Runtime) prepare(runc string) error {
 	if err := r.writeConfig(runc); err != nil {
 		return err
 	}
-	r.cgroups, err = cgroup.Make(r.name)
+	if r.cgroups, err = cgroup.Make(r.name); err != nil {
+		return err
+	}
+	r.daemonCgroups, err = cgroup.Make(path.Join(r.name, "containerd"))
 	return err
 }
 
