@@ -105,7 +105,7 @@ func backlog(t *testing.T, w *Writer, lines int) {
 // followOn follows, and is broken off and goes on as often as planned while lines are written.
 func followOn(ctx context.Context, p plan, read reader, checker *Checker, writing *atomic.Bool) error {
 	random := rand.New(rand.NewPCG(p.seed, 0xb4ea))
-	for left := p.breaks; ; left-- {
+	for left := p.breaks; ctx.Err() == nil; left-- {
 		attempt, stop := context.WithCancel(ctx)
 		if left > 0 && writing.Load() {
 			wait := p.span() / time.Duration(p.breaks+1)
@@ -118,15 +118,14 @@ func followOn(ctx context.Context, p plan, read reader, checker *Checker, writin
 		err := read(attempt, q, checker)
 		broken := attempt.Err() != nil
 		stop()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
+		if err == nil {
 			return errors.New("it ended by itself")
-		case !broken || !errors.Is(err, context.Canceled):
+		}
+		if !broken || !errors.Is(err, context.Canceled) {
 			return err
 		}
 	}
+	return nil
 }
 
 // await waits until everything has come, or nothing does any more.

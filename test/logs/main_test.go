@@ -5,6 +5,8 @@ package logs
 
 import (
 	"flag"
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -15,4 +17,14 @@ var (
 	seed = flag.Uint64("seed", 1, "where the random numbers of the long run begin")
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// built is the directory of the program that is built for all tests, if one needs it.
+var built string
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := os.RemoveAll(built); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(code)
+	}))
+}

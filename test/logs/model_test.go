@@ -135,7 +135,7 @@ func modelContent(path string) (string, error) {
 
 func modelPiece(f Format, text string) (podlog.Record, error) {
 	var r podlog.Record
-	stream := ""
+	var stream string
 	if f == JSON {
 		var v struct {
 			Log, Stream string

@@ -38,6 +38,7 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	built = dir
 	program := filepath.Join(dir, "noded")
 	out, err := exec.Command("go", "build", "-o", program, "../../cmd/noded").CombinedOutput()
 	if err != nil {
@@ -118,7 +119,7 @@ func (n *noded) kills(p plan) func(ctx context.Context) error {
 		wait := p.span() / time.Duration(p.kills+1)
 		for i := range p.kills {
 			at := wait/2 + time.Duration(i)*wait + time.Duration(random.Int64N(int64(wait)))
-			if sleepUntil(ctx, begin.Add(at)) != nil {
+			if !sleepUntil(ctx, begin.Add(at)) {
 				return errors.New("the lines ended too early")
 			}
 			if err := n.kill(); err != nil {

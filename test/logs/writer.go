@@ -35,8 +35,8 @@ func (w *Writer) Lines(ctx context.Context, count, restarts int) error {
 	done := 0
 	for i := range count {
 		if w.Rate > 0 {
-			if err := sleepUntil(ctx, begin.Add(time.Duration(i)*time.Second/time.Duration(w.Rate))); err != nil {
-				return err
+			if !sleepUntil(ctx, begin.Add(time.Duration(i)*time.Second/time.Duration(w.Rate))) {
+				return ctx.Err()
 			}
 		}
 		if err := w.next(); err != nil {
@@ -52,24 +52,24 @@ func (w *Writer) Lines(ctx context.Context, count, restarts int) error {
 	return w.finish()
 }
 
-// sleepUntil waits until a time, if it is not near.
-func sleepUntil(ctx context.Context, until time.Time) error {
+// sleepUntil waits until a time, if it is not near. It reports false if ctx ended.
+func sleepUntil(ctx context.Context, until time.Time) bool {
 	ahead := time.Until(until)
 	if ahead < time.Millisecond {
-		return nil
+		return true
 	}
 	timer := time.NewTimer(ahead)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	case <-timer.C:
-		return nil
+		return true
 	}
 }
 
-// next begins a line, after the line of its stream before has been finished. Now and then a line in pieces is written so slowly that
-// many lines of the other stream come between.
+// next begins a line, after the line of its stream before has been finished. Most lines in pieces are written so slowly that
+// many lines of the other stream come between, so that files are rotated within lines.
 func (w *Writer) next() error {
 	line := w.Generator.Next()
 	stream := 0
@@ -79,7 +79,7 @@ func (w *Writer) next() error {
 	if w.slow--; w.slow > 0 && w.pending[w.slowStream] {
 		stream = 1 - w.slowStream
 		line.Stderr = stream == 1
-		if w.random.IntN(50) == 0 {
+		if w.random.IntN(150) == 0 {
 			if err := w.piece(w.slowStream); err != nil {
 				return err
 			}
@@ -97,8 +97,8 @@ func (w *Writer) next() error {
 	if err := w.piece(stream); err != nil {
 		return err
 	}
-	if w.slow <= 0 && w.pending[stream] && w.random.IntN(2) == 0 {
-		w.slow, w.slowStream = w.random.IntN(300), stream
+	if w.slow <= 0 && w.pending[stream] {
+		w.slow, w.slowStream = 100+w.random.IntN(300), stream
 	}
 	return nil
 }
@@ -145,8 +145,8 @@ func (r *Rotator) Run(ctx context.Context, count int) error {
 	next := time.Now()
 	for range count {
 		next = next.Add(r.Every/2 + time.Duration(random.Int64N(int64(r.Every))))
-		if sleepUntil(ctx, next) != nil {
-			return nil
+		if !sleepUntil(ctx, next) {
+			break
 		}
 		rotation := Rotation{Late: random.IntN(4) == 0}
 		if random.IntN(2) == 0 {
