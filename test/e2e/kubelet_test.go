@@ -96,7 +96,7 @@ func (s *podScript) removePod(ctx context.Context, _ *testscript.TestScript, arg
 		if errors.Is(err, inventory.ErrNotFound) {
 			return true, nil
 		}
-		return got.LogsOnly && len(args) == 1, err
+		return got.LogsOnly && len(args) == 1 && len(got.Containers) > 0, err
 	})
 }
 

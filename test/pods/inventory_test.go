@@ -7,6 +7,7 @@ package pods_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func (w *world) testPod() {
 	pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-7d4b9c6f5-x2x7k", Labels: labels, Annotations: map[string]string{
 		"kubectl.kubernetes.io/default-container": "server", "note": "canary-value",
 	}})
-	w.wait(w.start(pod, "migrate", "lines:3"))
+	w.waitKnown(pod, w.start(pod, "migrate", "lines:3"))
 	started := w.startContainer(pod, containerd.Container{
 		Name: "server", Args: []string{"lines:2", "pause"}, MemoryLimit: 32 << 20, CPULimit: 500, CPURequest: 250,
 		Mounts: []*criapi.Mount{{ContainerPath: "/data", HostPath: w.cd.SocketDirectory(), Readonly: true}},
@@ -274,17 +275,19 @@ func (w *world) testAnotherUID() {
 	next := w.runPod(containerd.Pod{Name: "again-0", HostNetwork: true})
 	c := w.start(next, "app", "out:new", "pause")
 	w.untilRunning(c, next)
+	w.untilContainer(next, "app", "logged", func(c *inventory.Container) bool { return len(c.LoggedRuns) == 1 })
 	s := w.until("the old one is known by its log", func(s *inventory.Snapshot) bool {
 		p := findPod(s, old.UID)
-		return p != nil && p.LogsOnly
+		return p != nil && p.LogsOnly && len(p.Containers) == 1 && len(p.Containers[0].LoggedRuns) == 1
 	})
 	got, err := s.Pod("default", "again-0", "")
 	if err != nil || got.UID != next.UID {
 		w.t.Errorf("Pod = %s, %v, want %s", got.UID, err, next.UID)
 	}
-	if got := texts(w.read(logsOf("default", "again-0"), nil)); !slices.Equal(got, []string{"new"}) {
-		w.t.Errorf("log of the name: %q", got)
-	}
+	w.eventually("log of the name", func() (string, bool) {
+		got := texts(w.read(logsOf("default", "again-0"), nil))
+		return fmt.Sprintf("%q", got), slices.Equal(got, []string{"new"})
+	})
 	if got := texts(w.read(selectPod(old), nil)); !slices.Equal(got, []string{"old"}) {
 		w.t.Errorf("log of the old UID: %q", got)
 	}
@@ -293,14 +296,13 @@ func (w *world) testAnotherUID() {
 // testRemoved: a pod is there as long as its logs.
 func (w *world) testRemoved() {
 	pod := w.runPod(containerd.Pod{Name: "leaves", HostNetwork: true, Labels: map[string]string{"app": "leaves"}})
-	w.wait(w.start(pod, "app", "out:bye"))
-	w.untilContainer(pod, "app", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
+	w.waitKnown(pod, w.start(pod, "app", "out:bye"))
 	if err := pod.Remove(w.ctx); err != nil {
 		w.t.Fatal(err)
 	}
 	w.until("only logs", func(s *inventory.Snapshot) bool {
 		p := findPod(s, pod.UID)
-		return p != nil && p.LogsOnly
+		return p != nil && p.LogsOnly && len(p.Containers) == 1
 	})
 	if got := texts(w.read(logsOf("", "leaves"), nil)); !slices.Equal(got, []string{"bye"}) {
 		w.t.Errorf("log of a removed pod: %q", got)

@@ -35,8 +35,7 @@ func TestLogs(t *testing.T) {
 func (w *world) testText() {
 	pod := w.runPod(containerd.Pod{Name: "text", HostNetwork: true})
 	c := w.start(pod, "app", "mixed:4", "long:40000", "err:oops", "raw:no newline")
-	w.wait(c)
-	w.untilContainer(pod, "app", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited && c.Log != nil })
+	w.waitKnown(pod, c)
 	sel := selectPod(pod, "app")
 	for _, tt := range []struct {
 		name    string
@@ -165,7 +164,7 @@ func (w *world) testMerged() {
 		pod := w.runPod(containerd.Pod{Namespace: "data", Name: name, HostNetwork: true, Labels: map[string]string{
 			"app": "db", "statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": name[3:],
 		}})
-		w.wait(w.start(pod, "init", "out:init of "+name))
+		w.waitKnown(pod, w.start(pod, "init", "out:init of "+name))
 		w.untilRunning(w.start(pod, "db", "out:one of "+name, "sleep:300ms", "out:two of "+name, "pause"), pod)
 		pods = append(pods, pod)
 	}
@@ -197,8 +196,7 @@ func (w *world) testMerged() {
 func (w *world) testIDs() {
 	pod := w.runPod(containerd.Pod{Name: "ids", HostNetwork: true})
 	c := w.start(pod, "app", "out:by id")
-	w.wait(c)
-	w.untilContainer(pod, "app", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited && c.Log != nil })
+	w.waitKnown(pod, c)
 	for _, id := range []string{c.ID, c.ID[:12], "containerd://" + c.ID} {
 		if got := texts(w.read(inventory.LogSelector{ContainerIDs: []string{id}}, nil)); !slices.Equal(got, []string{"by id"}) {
 			w.t.Errorf("%s: %q", id, got)

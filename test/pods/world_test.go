@@ -179,6 +179,15 @@ func (w *world) untilRunning(c *containerd.RunningContainer, pod *containerd.Run
 	})
 }
 
+// waitKnown waits until the end of a container is known.
+func (w *world) waitKnown(pod *containerd.RunningPod, c *containerd.RunningContainer) {
+	w.t.Helper()
+	w.wait(c)
+	w.untilContainer(pod, c.Name, "ended", func(got *inventory.Container) bool {
+		return got.ID == c.ID && got.State == inventory.ContainerExited && got.Log != nil
+	})
+}
+
 // findPod returns the pod of a UID; nil if there is none.
 func findPod(s *inventory.Snapshot, uid string) *inventory.Pod {
 	i := slices.IndexFunc(s.Pods, func(p inventory.Pod) bool { return p.UID == uid })
