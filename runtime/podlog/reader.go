@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// settle is how long a rotated file must not have been written to before the next one is read: the runtime may have a
-	// line in hand when it opens the next file. lateFor is how long after that it is looked at all the same.
+	// settle is how long a rotated file must not have been written to, and have been renamed, before the next one is read: the runtime may
+	// have a line in hand when it opens the next file. lateFor is how long after that it is looked at all the same.
 	settle  = 50 * time.Millisecond
 	lateFor = 5 * time.Second
 	// maxLate bounds the rotated files that are looked at.

@@ -89,13 +89,13 @@ func (s *segment) size() (int64, error) {
 	return info.Size(), nil
 }
 
-// quiet reports how long nobody has written to the file.
+// quiet reports how long nobody has written to the file or renamed it.
 func (s *segment) quiet() time.Duration {
 	info, err := s.file.Stat()
 	if err != nil {
 		return time.Hour
 	}
-	return time.Since(info.ModTime())
+	return time.Since(safefs.Changed(info))
 }
 
 // identity returns the identity of the file; nil if it has no whole line yet.
