@@ -226,7 +226,7 @@ func (r *reader) take() bool {
 			r.keeper.know(r, h.File)
 		}
 	}
-	if h.End <= r.drop {
+	if r.drop > 0 && (h.End <= r.drop || h.File.Inode != r.seg.inode) {
 		return false
 	}
 	r.reached.Run, r.reached.Inode, r.reached.Fingerprint = h.File.Run, h.File.Inode, h.File.Fingerprint

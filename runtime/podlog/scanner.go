@@ -225,7 +225,12 @@ func (s *scanner) join(start int64, r *Record) bool {
 	}
 	if len(open.text) > 0 && len(open.text)+len(p.text) > s.max {
 		s.held, s.heldAt = true, start
-		s.give(p.stream, true, start, r)
+		file, end := s.file, start
+		if start == 0 && s.before != nil { // it ended in the file before
+			file, end = s.before, s.beforeEnd
+		}
+		s.give(p.stream, true, end, r)
+		r.File = file
 		return true
 	}
 	if !open.begun {
@@ -235,10 +240,11 @@ func (s *scanner) join(start int64, r *Record) bool {
 		open.seg, open.start = s.seg, start
 	}
 	open.text = append(open.text, p.text...)
-	if p.partial {
+	if p.partial && len(open.text)+len(p.text) <= s.max {
 		return false
 	}
-	s.give(p.stream, false, s.offset(), r)
+	// There is no room for another piece, which may be in the next file.
+	s.give(p.stream, p.partial, s.offset(), r)
 	return true
 }
 
