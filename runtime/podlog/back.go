@@ -24,9 +24,14 @@ const (
 // openStart returns where the lines begin that are unfinished at an offset, at which a line of the file begins. Lines that begin
 // more than most bytes before it are taken to begin there. sure is false if they can have begun in the file before.
 func (s *segment) openStart(at int64, most int64) (start int64, sure bool) {
-	for length := min(int64(lookBackBytes), most); ; length = min(4*length, most) {
+	return s.openSince(at, most, lookBackBytes/2)
+}
+
+// openSince is openStart, where a stream that is silent for so many bytes of others has no unfinished line.
+func (s *segment) openSince(at, most, silent int64) (start int64, sure bool) {
+	for length := min(2*silent, most); ; length = min(4*length, most) {
 		from := s.lineStart(max(0, at-length), at)
-		start, sure := s.openIn(from, at)
+		start, sure := s.openIn(from, at, silent)
 		if sure || from == 0 || length >= most {
 			return start, sure || from > 0
 		}
@@ -35,7 +40,7 @@ func (s *segment) openStart(at int64, most int64) (start int64, sure bool) {
 
 // openIn looks at the lines from an offset on. It returns where the lines begin that are unfinished at the end, and whether
 // none of them can have begun before.
-func (s *segment) openIn(from, to int64) (start int64, sure bool) {
+func (s *segment) openIn(from, to, silent int64) (start int64, sure bool) {
 	buf := make([]byte, to-from)
 	n, _ := s.readAt(buf, from)
 	buf = buf[:n]
@@ -67,8 +72,7 @@ func (s *segment) openIn(from, to int64) (start int64, sure bool) {
 		if o.begun {
 			start = min(start, o.start)
 		}
-		// A stream that is silent for so long has no unfinished line.
-		sure = sure && (o.whole || !o.begun && to-from >= lookBackBytes/2)
+		sure = sure && (o.whole || !o.begun && to-from >= silent)
 	}
 	return start, sure
 }
@@ -93,7 +97,7 @@ func (r *reader) prime(s *scanner, entries []entry) {
 		if err != nil {
 			break
 		}
-		start, sure := seg.openStart(size, r.lookBack())
+		start, sure := seg.openSince(size, r.lookBack(), r.lookBack()/2)
 		if !sure {
 			start = 0 // it can end lines that began in the file before
 		}
@@ -197,7 +201,7 @@ func endsWith(s *segment, at Position) bool {
 const maxLookBack = 4 << 20
 
 // lookBack is how far back the beginning of an unfinished line can be: the pieces of a record, with what another stream has between.
-func (r *reader) lookBack() int64 { return 2*int64(r.scan.max) + lookBackBytes }
+func (r *reader) lookBack() int64 { return 8*int64(r.scan.max) + lookBackBytes }
 
 // mark is the place where a record ends.
 type mark struct {
