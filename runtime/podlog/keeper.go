@@ -219,48 +219,54 @@ func (k *keeper) look(c *chain) {
 		return
 	}
 	entries, found := c.after(entries)
-	// What is not listed any more was removed; that begins with the oldest.
+	// What is known stays in its order. What is new comes where it is listed, which is after all that was removed.
+	opened := opening{chain: c, entries: entries, found: found}
 	links := c.links[:1:1]
-	listed := make(map[int]link)
 	for _, l := range c.links[1:] {
-		i := slices.IndexFunc(entries, func(e entry) bool { return c.is(&l, &e) })
-		if i < 0 {
-			links = append(links, l)
-			continue
-		}
-		l.renamed(entries[i])
-		listed[i] = l
-		found = true
-	}
-	moved := false
-	for i := range entries {
-		l, have := listed[i]
-		if !have && moved {
-			continue
-		}
-		if !have {
-			seg, err := openSegment(c.dir, &c.target.Source, entries[i])
-			if err == nil && (seg.inode != entries[i].inode || seg.device != entries[i].device) {
-				seg.close()
-				err = errMoved
-			}
-			if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
-				// Names have changed since they were listed; that is looked at next, and what is missing then is noticed.
-				moved = true
-				continue
-			}
-			if err != nil {
-				found = false
-				continue
-			}
-			l = link{entry: entries[i], seg: seg, unsure: !found}
-			l.entry.inode, l.entry.device = seg.inode, seg.device
-			found = true
+		if i := slices.IndexFunc(entries, func(e entry) bool { return c.is(&l, &e) }); i >= 0 {
+			l.renamed(entries[i])
+			links = opened.before(links, i)
+			opened.found = true
+			opened.next = max(opened.next, i+1)
 		}
 		links = append(links, l)
 	}
-	c.links = links
+	c.links = opened.before(links, len(entries))
 	k.bound(c)
+}
+
+// opening opens the files of a chain that are new.
+type opening struct {
+	chain   *chain
+	entries []entry
+	// next is the first entry that has not been looked at.
+	next int
+	// found: the file before that entry is known. moved: names have changed since they were listed. That is looked at next, and what is
+	// missing then is noticed.
+	found, moved bool
+}
+
+// before opens the entries up to one and appends them.
+func (o *opening) before(links []link, end int) []link {
+	for ; o.next < end && !o.moved; o.next++ {
+		e := o.entries[o.next]
+		seg, err := openSegment(o.chain.dir, &o.chain.target.Source, e)
+		if err == nil && (seg.inode != e.inode || seg.device != e.device) {
+			seg.close()
+			err = errMoved
+		}
+		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+			o.moved = true
+			return links
+		}
+		if err != nil {
+			o.found = false
+			continue
+		}
+		links = append(links, link{entry: e, seg: seg, unsure: !o.found})
+		o.found = true
+	}
+	return links
 }
 
 // after returns the entries after the file that is read, and whether that is among them.
@@ -313,12 +319,15 @@ func (c *chain) print(e *entry) print {
 	if p, have := c.prints[e.name]; have && p.inode == e.inode {
 		return p
 	}
-	p := print{inode: e.inode}
-	if seg, err := openSegment(c.dir, &c.target.Source, *e); err == nil {
-		if id := seg.identity(); id != nil {
-			p.fingerprint, p.ok = id.Fingerprint, true
-		}
-		seg.close()
+	seg, err := openSegment(c.dir, &c.target.Source, *e)
+	if err != nil {
+		// It may only be moving.
+		return print{}
+	}
+	defer seg.close()
+	p := print{inode: seg.inode}
+	if id := seg.identity(); id != nil {
+		p.fingerprint, p.ok = id.Fingerprint, true
 	}
 	if c.prints == nil || len(c.prints) > 4*maxKeptFiles {
 		c.prints = make(map[string]print)
