@@ -118,10 +118,38 @@ func TestFollow(t *testing.T) {
 			if len(f.c.gaps) != 0 {
 				t.Error(f.c.gaps)
 			}
-			if len(f.c.progress) == 0 || !f.c.progress[0].CaughtUp {
+			if !slices.ContainsFunc(f.c.progress, func(p podlog.Progress) bool { return p.CaughtUp }) {
 				t.Error("nothing said that the follower has caught up")
 			}
 		})
+	}
+}
+
+// TestTailCountedOnce: who is broken off before the first record gets the last ones of that time, and all that came since.
+func TestTailCountedOnce(t *testing.T) {
+	t.Parallel()
+	for _, have := range []int{10, 0} {
+		tr := newTree(t)
+		tr.write("0.log", lines(0, have))
+		q := podlog.NewQuery()
+		q.Tail, q.Follow = 3, true
+		ctx, cancel := context.WithCancel(t.Context())
+		c := &collected{onProgress: func(podlog.Progress) error { cancel(); return ctx.Err() }}
+		if err := tr.logs().Read(ctx, podlog.Fixed{tr.target()}, q, c); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if len(c.texts) != 0 || len(c.progress) != 1 || c.progress[0].Cursor == "" {
+			t.Fatalf("%d records and %v came", len(c.texts), c.progress)
+		}
+		tr.append("0.log", lines(have, have+10))
+		q.Cursor = c.progress[0].Cursor
+		f := follow(t, tr.logs(), podlog.Fixed{tr.target()}, q)
+		want := texts(max(0, have-3), have+10)
+		got := f.wait(len(want))
+		f.stop()
+		if d := cmp.Diff(want, got); d != "" || len(f.c.gaps) != 0 {
+			t.Error(d, f.c.gaps)
+		}
 	}
 }
 

@@ -173,6 +173,8 @@ type collected struct {
 	news chan struct{}
 	// onRecord, if set, is called with every record.
 	onRecord func(n int, r *podlog.Record) error
+	// onProgress, if set, is called with every progress.
+	onProgress func(p podlog.Progress) error
 }
 
 func (c *collected) Record(r *podlog.Record) error {
@@ -201,6 +203,9 @@ func (c *collected) Progress(p podlog.Progress) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.progress = append(c.progress, p)
+	if c.onProgress != nil {
+		return c.onProgress(p)
+	}
 	return nil
 }
 

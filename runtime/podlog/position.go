@@ -41,7 +41,7 @@ func MakeCursor(positions ...Position) Cursor {
 	return Cursor(b.String())
 }
 
-// Positions reads a cursor. The error is a *journal.QueryError that is an ErrBadCursor.
+// Positions reads a cursor. The error is an ErrBadCursor.
 func (c Cursor) Positions() ([]Position, error) {
 	words := strings.Fields(string(c))
 	out := make([]Position, 0, len(words))

@@ -41,7 +41,7 @@ func (l *Logs) Read(ctx context.Context, set Set, q Query, sink Sink) error {
 	if err := m.drain(ctx); err != nil {
 		return done(err)
 	}
-	return m.progress(true)
+	return m.sink.Progress(Progress{CaughtUp: true, Cursor: m.cursor()})
 }
 
 // limitError ends a read whose limit has been reached.
@@ -112,6 +112,12 @@ func (m *merge) drain(ctx context.Context) error {
 			m.began = true
 			if err := m.checkPrevious(); err != nil {
 				return err
+			}
+			if m.plan.Tail >= 0 {
+				// The last records are counted once: what is written meanwhile comes after them, also after a break.
+				if err := m.sink.Progress(Progress{Cursor: m.start()}); err != nil {
+					return err
+				}
 			}
 		}
 		for len(m.ready) > 0 {
@@ -232,19 +238,25 @@ func (m *merge) checkPrevious() error {
 	return fmt.Errorf("%w: previous terminated %s not found", ErrNoPrevious, strings.Join(names, ", "))
 }
 
-// cursor is the place reached in every container.
+// cursor is the place reached in every container, when nothing is ready.
 func (m *merge) cursor() Cursor {
+	return m.places(func(r *reader) Position { return r.reached })
+}
+
+// start is the place where reading began in every container.
+func (m *merge) start() Cursor {
+	return m.places(func(r *reader) Position { return r.started })
+}
+
+func (m *merge) places(of func(r *reader) Position) Cursor {
 	positions := make([]Position, 0, len(m.readers))
 	for _, r := range m.readers {
-		if p, ok := r.position(); ok {
+		if p := of(r); p.Fingerprint != 0 || p.Inode != 0 {
+			p.Key = r.target.Source.Key()
 			positions = append(positions, p)
 		}
 	}
 	return MakeCursor(positions...)
-}
-
-func (m *merge) progress(caughtUp bool) error {
-	return m.sink.Progress(Progress{CaughtUp: caughtUp, Cursor: m.cursor()})
 }
 
 // heads is a heap of readers by the time of their heads.

@@ -68,9 +68,9 @@ type reader struct {
 	// head is the next record, if ready.
 	head  Record
 	ready bool
-	// at is the time of the record that was looked at last, and reached the place after it.
-	at      int64
-	reached Position
+	// at is the time of the record that was looked at last, and reached the place after it. started is where reading began.
+	at               int64
+	reached, started Position
 	// file is that of the record that was looked at last.
 	file *File
 	// gaps come before the next record.
@@ -239,13 +239,6 @@ func (r *reader) take() bool {
 	}
 	r.ready = true
 	return true
-}
-
-// position is the place reached; ok is false before there is one.
-func (r *reader) position() (p Position, ok bool) {
-	p = r.reached
-	p.Key = r.target.Source.Key()
-	return p, p.Fingerprint != 0 || p.Inode != 0
 }
 
 // endOfFile goes on where a file ended, or could not be read further. hasRecord means to go on; if ready is set there is a

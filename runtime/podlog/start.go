@@ -31,7 +31,7 @@ func (r *reader) begin() state {
 		}
 		gaps := len(r.gaps)
 		if err = r.beginIn(entries); err == nil {
-			r.begun = true
+			r.begun, r.started = true, r.reached
 			return hasRecord
 		}
 		r.gaps = r.gaps[:gaps]
@@ -148,6 +148,12 @@ func (r *reader) beginAt(e *entry, offset, drop int64) error {
 	}
 	r.seg, r.drop = seg, drop
 	r.scan.use(seg, offset, -1)
+	// Who goes on after a break begins there, even if no record has come.
+	r.reached = Position{Run: e.run, Inode: seg.inode, Offset: max(offset, drop)}
+	r.reached.Pending = r.reached.Offset - offset
+	if id := seg.identity(); id != nil {
+		r.reached.Fingerprint = id.Fingerprint
+	}
 	return nil
 }
 
@@ -204,6 +210,10 @@ func (r *reader) resumeIn(entries []entry, i int, at Position) (found bool, err 
 // isPlace reports whether a place is in a file.
 func (r *reader) isPlace(seg *segment, at Position) bool {
 	id := seg.identity()
+	if at.Fingerprint == 0 && at.Offset == 0 {
+		// The beginning of a file that had no line yet.
+		return seg.inode == at.Inode
+	}
 	if id == nil || id.Fingerprint != at.Fingerprint {
 		return false
 	}
