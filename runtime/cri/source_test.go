@@ -126,6 +126,7 @@ func TestOutOfMemory(t *testing.T) {
 	f.serve(t, socket)
 	s, changed := run(t, Config{Socket: socket})
 	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	f.containerd.awaitListener(t)
 	f.exit("c0", 137, "Error")
 	f.event("/tasks/oom", &eventsapi.TaskOOM{ContainerID: "c0"})
 	f.event("/tasks/exit", taskExit("c0"))
