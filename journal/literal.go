@@ -5,7 +5,6 @@ package journal
 
 import (
 	"bytes"
-	"encoding/binary"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -58,10 +57,10 @@ func (p *pattern) matchBytes(text []byte) bool {
 // needle is a text to look for.
 type needle struct {
 	text []byte
-	// fold: case does not matter; text is lower case then, and skip tells, by the byte under its end, how far the
-	// text can be moved on.
-	fold bool
-	skip *[256]uint8
+	// fold: case does not matter; text is lower case ASCII then, and skip tells, by the byte under its end, how far the
+	// text can be moved on. wide: it has a letter that one outside of ASCII is another case of.
+	fold, wide bool
+	skip       *[256]uint8
 }
 
 // in reports whether the needle is in the text, or may be.
@@ -71,12 +70,7 @@ func (n *needle) in(text []byte) bool {
 	}
 	last := len(n.text) - 1
 	for end := last; end < len(text); {
-		c := text[end]
-		if c >= utf8.RuneSelf {
-			// Letters outside of ASCII may fold to ones in it. There are few, and the pattern itself decides.
-			return true
-		}
-		step := int(n.skip[c])
+		step := int(n.skip[text[end]])
 		if step == 0 {
 			if foldedEqual(text[end-last:end], n.text[:last]) {
 				return true
@@ -85,24 +79,27 @@ func (n *needle) in(text []byte) bool {
 		}
 		end += step
 	}
-	return hasWide(text)
+	return n.wide && hasWide(text)
 }
 
-// hasWide reports whether the text has bytes that are not ASCII.
+// wideLetters are the letters of ASCII of which there is a case outside of it, which kelvinSign and longS are: Unicode's
+// CaseFolding.txt has no others.
+const (
+	wideLetters = "ks"
+	kelvinSign  = "\u212a"
+	longS       = "\u017f"
+)
+
+// hasWide reports whether the text has letters outside of ASCII that are another case of one in it. There are few, and the
+// pattern itself decides.
 func hasWide(text []byte) bool {
-	const high = 0x8080808080808080
-	for len(text) >= 8 {
-		if binary.LittleEndian.Uint64(text)&high != 0 {
-			return true
-		}
-		text = text[8:]
-	}
-	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			return true
-		}
-	}
-	return false
+	return hasLetter(text, kelvinSign) || hasLetter(text, longS)
+}
+
+// hasLetter is bytes.Contains, faster where the first byte does not occur.
+func hasLetter(text []byte, letter string) bool {
+	i := bytes.IndexByte(text, letter[0])
+	return i >= 0 && bytes.Contains(text[i:], []byte(letter))
 }
 
 // foldedEqual reports whether text, with letters of ASCII made lower case, is want.
@@ -127,6 +124,7 @@ func newNeedle(text string, fold bool) needle {
 	if !fold {
 		return n
 	}
+	n.wide = strings.ContainsAny(text, wideLetters)
 	n.skip = new([256]uint8)
 	for i := range n.skip {
 		n.skip[i] = uint8(len(text))

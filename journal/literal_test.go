@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 )
 
 // patterns are of all kinds that needed looks at.
@@ -23,7 +25,7 @@ func TestNeeded(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{
 		"error", "Error", "ERR", "fail", "failed", "failure", "k", "\u212a", "\u017f", "\u00df", "no ", "such ", "text", "start", "end", "\n", "x", "xx", "xxy", "a.b", "ab", "bc",
-		"or: no route", "mixed", "MIXED", "Case", "case", "\x00", "\xff", "foo", "bar", " ", strings.Repeat("long", 60), strings.Repeat("LONG", 61),
+		"no \u017fuch text", "\u00b5", "\u2126", "a\u212ab", "or: no route", "mixed", "MIXED", "Case", "case", "\x00", "\xff", "foo", "bar", " ", strings.Repeat("long", 60), strings.Repeat("LONG", 61),
 	}
 	for _, text := range patterns() {
 		for _, ignoreCase := range []bool{false, true} {
@@ -92,7 +94,7 @@ func FuzzNeeded(f *testing.F) {
 }
 
 func BenchmarkPatternMisses(b *testing.B) {
-	message := []byte(`I1123 21:15:00.123456    1234 kubelet.go:2345] "SyncLoop (PLEG): event for pod" pod="kube-system/coredns-5d78c9869d-abcde" event={"Type":"ContainerStarted"}`)
+	message := []byte(`I1123 21:15:00.123456    1234 kubelet.go:2345] "SyncLoop (PLEG): event for pod" pod="kube-system/coredns-5d78c9869d-abcde" duration="148µs" event={"Type":"ContainerStarted"}`)
 	p, err := compilePattern("grep", "no such text in any message", true)
 	if err != nil {
 		b.Fatal(err)
@@ -102,5 +104,21 @@ func BenchmarkPatternMisses(b *testing.B) {
 		if p.matchBytes(message) {
 			b.Fatal("it matches")
 		}
+	}
+}
+
+// TestWideLetters: no other letters outside of ASCII are another case of one in it.
+func TestWideLetters(t *testing.T) {
+	t.Parallel()
+	var letters, wide string
+	for r := rune(0); r < utf8.RuneSelf; r++ {
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			if f >= utf8.RuneSelf && unicode.IsLower(r) {
+				letters, wide = letters+string(r), wide+string(f)
+			}
+		}
+	}
+	if letters != wideLetters || wide != kelvinSign+longS {
+		t.Errorf("the letters are %q, and %q", letters, wide)
 	}
 }
