@@ -203,7 +203,9 @@ type StatsServiceGetNodeResponse struct {
 	// What is known only in part, and why. A sentence each.
 	Problems []string `protobuf:"bytes,5,rep,name=problems,proto3" json:"problems,omitempty"`
 	// Wall clock of the node when it answered, against which the age of a figure is told.
-	CurrentTime   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=current_time,json=currentTime,proto3" json:"current_time,omitempty"`
+	CurrentTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=current_time,json=currentTime,proto3" json:"current_time,omitempty"`
+	// How often noded looks now.
+	Interval      *durationpb.Duration `protobuf:"bytes,7,opt,name=interval,proto3" json:"interval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,27 +282,36 @@ func (x *StatsServiceGetNodeResponse) GetCurrentTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *StatsServiceGetNodeResponse) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
 // Machine is what the machine has.
 type Machine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Logical processors.
+	// Logical processors that are online.
 	Cpus uint32 `protobuf:"varint,1,opt,name=cpus,proto3" json:"cpus,omitempty"`
-	// Cores and sockets; 0: not known.
+	// Cores; 0: not known.
 	Cores uint32 `protobuf:"varint,2,opt,name=cores,proto3" json:"cores,omitempty"`
 	// Processor packages; 0: not known.
 	Sockets uint32 `protobuf:"varint,3,opt,name=sockets,proto3" json:"sockets,omitempty"`
-	// Memory, in bytes.
+	// Memory that the kernel can use, in bytes.
 	MemoryBytes uint64 `protobuf:"varint,4,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
 	// Swap space, in bytes.
 	SwapBytes uint64 `protobuf:"varint,5,opt,name=swap_bytes,json=swapBytes,proto3" json:"swap_bytes,omitempty"`
-	// Name of the processor, as /proc/cpuinfo has it.
+	// Name of the processor, as /proc/cpuinfo has it; empty if it has none.
 	CpuModel string `protobuf:"bytes,6,opt,name=cpu_model,json=cpuModel,proto3" json:"cpu_model,omitempty"`
-	// When the machine booted.
+	// When the machine booted, on the wall clock as it is set now.
 	BootTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=boot_time,json=bootTime,proto3" json:"boot_time,omitempty"`
-	// Version of cgroups: 1 or 2; 0: there are none.
+	// Version of cgroups: 1 or 2; 0: there are none, or they cannot be read.
 	CgroupVersion uint32 `protobuf:"varint,8,opt,name=cgroup_version,json=cgroupVersion,proto3" json:"cgroup_version,omitempty"`
 	// The kernel tells how long tasks wait (PSI).
-	Pressure      bool `protobuf:"varint,9,opt,name=pressure,proto3" json:"pressure,omitempty"`
+	Pressure bool `protobuf:"varint,9,opt,name=pressure,proto3" json:"pressure,omitempty"`
+	// NUMA nodes; 0: the kernel knows of none.
+	NumaNodes     uint32 `protobuf:"varint,10,opt,name=numa_nodes,json=numaNodes,proto3" json:"numa_nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -398,6 +409,13 @@ func (x *Machine) GetPressure() bool {
 	return false
 }
 
+func (x *Machine) GetNumaNodes() uint32 {
+	if x != nil {
+		return x.NumaNodes
+	}
+	return 0
+}
+
 // Filesystem is a filesystem of the node.
 type Filesystem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -411,7 +429,7 @@ type Filesystem struct {
 	CapacityBytes uint64 `protobuf:"varint,4,opt,name=capacity_bytes,json=capacityBytes,proto3" json:"capacity_bytes,omitempty"`
 	// What is used, in bytes.
 	UsedBytes uint64 `protobuf:"varint,5,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
-	// What can still be used without privileges, in bytes.
+	// What can still be used without privileges, in bytes. It and used_bytes do not make up capacity_bytes where blocks are kept for root.
 	AvailableBytes uint64 `protobuf:"varint,6,opt,name=available_bytes,json=availableBytes,proto3" json:"available_bytes,omitempty"`
 	// Inodes; 0: it has no fixed number.
 	Inodes uint64 `protobuf:"varint,7,opt,name=inodes,proto3" json:"inodes,omitempty"`
@@ -520,7 +538,7 @@ type StatsServiceListRequest struct {
 	Units []string `protobuf:"bytes,4,rep,name=units,proto3" json:"units,omitempty"`
 	// By what the figures are sorted, greatest first. Unset: pods and containers by name, units by path.
 	Sort StatsSort `protobuf:"varint,5,opt,name=sort,proto3,enum=noded.v1.StatsSort" json:"sort,omitempty"`
-	// How many at most. 0: all.
+	// How many of each kind at most. 0: all.
 	Limit         uint32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -609,7 +627,7 @@ type StatsServiceListResponse struct {
 	Problems []string `protobuf:"bytes,3,rep,name=problems,proto3" json:"problems,omitempty"`
 	// Wall clock of the node when it answered.
 	CurrentTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=current_time,json=currentTime,proto3" json:"current_time,omitempty"`
-	// Interval of the looks.
+	// How often noded looks now.
 	Interval      *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -712,7 +730,12 @@ type Subject struct {
 	// Path of the cgroup below the root of the hierarchy.
 	Cgroup string `protobuf:"bytes,14,opt,name=cgroup,proto3" json:"cgroup,omitempty"`
 	// When it began. Unset: not known.
-	StartTime     *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Path of a unit in the tree of slices: system.slice/ssh.service. Units of several user managers can have one name, but not one path.
+	UnitPath string `protobuf:"bytes,16,opt,name=unit_path,json=unitPath,proto3" json:"unit_path,omitempty"`
+	// Tells one from the next that has the same pod_uid, container_id or unit_path: kind, that and the generation name a subject of a node
+	// for as long as it exists.
+	Generation    uint64 `protobuf:"varint,17,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -852,7 +875,21 @@ func (x *Subject) GetStartTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Usage is what something used when it was looked at last.
+func (x *Subject) GetUnitPath() string {
+	if x != nil {
+		return x.UnitPath
+	}
+	return ""
+}
+
+func (x *Subject) GetGeneration() uint64 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
+}
+
+// Usage is what something used when it was looked at last. What is not known is unset, which is not the same as 0.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who.
@@ -1070,7 +1107,7 @@ func (x *ContainersUsage) GetMemorySwapBytes() uint64 {
 	return 0
 }
 
-// CpuUsage is CPU time.
+// CpuUsage is CPU time. What the kernel does not tell is unset; so are rates while there is only one reading.
 type CpuUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All of it, in nanoseconds.
@@ -1091,8 +1128,14 @@ type CpuUsage struct {
 	ThrottledNanosecondsPerSecond *uint64 `protobuf:"varint,8,opt,name=throttled_nanoseconds_per_second,json=throttledNanosecondsPerSecond,proto3,oneof" json:"throttled_nanoseconds_per_second,omitempty"`
 	// Quota, in thousandths of a core. Unset: no limit.
 	LimitMillicores *uint64 `protobuf:"varint,9,opt,name=limit_millicores,json=limitMillicores,proto3,oneof" json:"limit_millicores,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Rate of user_core_nanoseconds, in thousand-millionths of a core.
+	UserNanocores *uint64 `protobuf:"varint,10,opt,name=user_nanocores,json=userNanocores,proto3,oneof" json:"user_nanocores,omitempty"`
+	// Rate of system_core_nanoseconds, in thousand-millionths of a core.
+	SystemNanocores *uint64 `protobuf:"varint,11,opt,name=system_nanocores,json=systemNanocores,proto3,oneof" json:"system_nanocores,omitempty"`
+	// Weight against others when processors are busy, in shares: 1024 for a core that was asked for.
+	Shares        *uint64 `protobuf:"varint,12,opt,name=shares,proto3,oneof" json:"shares,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CpuUsage) Reset() {
@@ -1188,6 +1231,27 @@ func (x *CpuUsage) GetLimitMillicores() uint64 {
 	return 0
 }
 
+func (x *CpuUsage) GetUserNanocores() uint64 {
+	if x != nil && x.UserNanocores != nil {
+		return *x.UserNanocores
+	}
+	return 0
+}
+
+func (x *CpuUsage) GetSystemNanocores() uint64 {
+	if x != nil && x.SystemNanocores != nil {
+		return *x.SystemNanocores
+	}
+	return 0
+}
+
+func (x *CpuUsage) GetShares() uint64 {
+	if x != nil && x.Shares != nil {
+		return *x.Shares
+	}
+	return 0
+}
+
 // MemoryUsage is memory, in bytes. What the kernel does not tell is unset.
 type MemoryUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1232,9 +1296,13 @@ type MemoryUsage struct {
 	// How often the limit was hit.
 	LimitHits *uint64 `protobuf:"varint,20,opt,name=limit_hits,json=limitHits,proto3,oneof" json:"limit_hits,omitempty"`
 	// Processes that were killed for want of memory.
-	OomKills      *uint64 `protobuf:"varint,21,opt,name=oom_kills,json=oomKills,proto3,oneof" json:"oom_kills,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OomKills *uint64 `protobuf:"varint,21,opt,name=oom_kills,json=oomKills,proto3,oneof" json:"oom_kills,omitempty"`
+	// What there is. Of the node only.
+	TotalBytes *uint64 `protobuf:"varint,22,opt,name=total_bytes,json=totalBytes,proto3,oneof" json:"total_bytes,omitempty"`
+	// Rate of major_page_faults, a second.
+	MajorPageFaultsPerSecond *float64 `protobuf:"fixed64,23,opt,name=major_page_faults_per_second,json=majorPageFaultsPerSecond,proto3,oneof" json:"major_page_faults_per_second,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *MemoryUsage) Reset() {
@@ -1414,10 +1482,24 @@ func (x *MemoryUsage) GetOomKills() uint64 {
 	return 0
 }
 
-// NetworkUsage is of all interfaces but lo.
+func (x *MemoryUsage) GetTotalBytes() uint64 {
+	if x != nil && x.TotalBytes != nil {
+		return *x.TotalBytes
+	}
+	return 0
+}
+
+func (x *MemoryUsage) GetMajorPageFaultsPerSecond() float64 {
+	if x != nil && x.MajorPageFaultsPerSecond != nil {
+		return *x.MajorPageFaultsPerSecond
+	}
+	return 0
+}
+
+// NetworkUsage is of all interfaces but lo. Rates are unset while there is only one reading.
 type NetworkUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Received.
+	// Received, in bytes.
 	ReceiveBytes *uint64 `protobuf:"varint,1,opt,name=receive_bytes,json=receiveBytes,proto3,oneof" json:"receive_bytes,omitempty"`
 	// Received packets.
 	ReceivePackets *uint64 `protobuf:"varint,2,opt,name=receive_packets,json=receivePackets,proto3,oneof" json:"receive_packets,omitempty"`
@@ -1425,7 +1507,7 @@ type NetworkUsage struct {
 	ReceiveErrors *uint64 `protobuf:"varint,3,opt,name=receive_errors,json=receiveErrors,proto3,oneof" json:"receive_errors,omitempty"`
 	// Packets dropped in receiving.
 	ReceiveDropped *uint64 `protobuf:"varint,4,opt,name=receive_dropped,json=receiveDropped,proto3,oneof" json:"receive_dropped,omitempty"`
-	// Sent.
+	// Sent, in bytes.
 	TransmitBytes *uint64 `protobuf:"varint,5,opt,name=transmit_bytes,json=transmitBytes,proto3,oneof" json:"transmit_bytes,omitempty"`
 	// Sent packets.
 	TransmitPackets *uint64 `protobuf:"varint,6,opt,name=transmit_packets,json=transmitPackets,proto3,oneof" json:"transmit_packets,omitempty"`
@@ -1437,8 +1519,12 @@ type NetworkUsage struct {
 	ReceiveBytesPerSecond *float64 `protobuf:"fixed64,9,opt,name=receive_bytes_per_second,json=receiveBytesPerSecond,proto3,oneof" json:"receive_bytes_per_second,omitempty"`
 	// Rate of transmit_bytes, a second.
 	TransmitBytesPerSecond *float64 `protobuf:"fixed64,10,opt,name=transmit_bytes_per_second,json=transmitBytesPerSecond,proto3,oneof" json:"transmit_bytes_per_second,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// Rate of receive_packets, a second.
+	ReceivePacketsPerSecond *float64 `protobuf:"fixed64,11,opt,name=receive_packets_per_second,json=receivePacketsPerSecond,proto3,oneof" json:"receive_packets_per_second,omitempty"`
+	// Rate of transmit_packets, a second.
+	TransmitPacketsPerSecond *float64 `protobuf:"fixed64,12,opt,name=transmit_packets_per_second,json=transmitPacketsPerSecond,proto3,oneof" json:"transmit_packets_per_second,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *NetworkUsage) Reset() {
@@ -1541,12 +1627,26 @@ func (x *NetworkUsage) GetTransmitBytesPerSecond() float64 {
 	return 0
 }
 
-// IoUsage is of block devices.
+func (x *NetworkUsage) GetReceivePacketsPerSecond() float64 {
+	if x != nil && x.ReceivePacketsPerSecond != nil {
+		return *x.ReceivePacketsPerSecond
+	}
+	return 0
+}
+
+func (x *NetworkUsage) GetTransmitPacketsPerSecond() float64 {
+	if x != nil && x.TransmitPacketsPerSecond != nil {
+		return *x.TransmitPacketsPerSecond
+	}
+	return 0
+}
+
+// IoUsage is of block devices. Rates are unset while there is only one reading.
 type IoUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Read.
+	// Read, in bytes.
 	ReadBytes *uint64 `protobuf:"varint,1,opt,name=read_bytes,json=readBytes,proto3,oneof" json:"read_bytes,omitempty"`
-	// Written.
+	// Written, in bytes.
 	WriteBytes *uint64 `protobuf:"varint,2,opt,name=write_bytes,json=writeBytes,proto3,oneof" json:"write_bytes,omitempty"`
 	// Read operations.
 	Reads *uint64 `protobuf:"varint,3,opt,name=reads,proto3,oneof" json:"reads,omitempty"`
@@ -1556,8 +1656,12 @@ type IoUsage struct {
 	ReadBytesPerSecond *float64 `protobuf:"fixed64,5,opt,name=read_bytes_per_second,json=readBytesPerSecond,proto3,oneof" json:"read_bytes_per_second,omitempty"`
 	// Rate of write_bytes, a second.
 	WriteBytesPerSecond *float64 `protobuf:"fixed64,6,opt,name=write_bytes_per_second,json=writeBytesPerSecond,proto3,oneof" json:"write_bytes_per_second,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Rate of reads, a second.
+	ReadsPerSecond *float64 `protobuf:"fixed64,7,opt,name=reads_per_second,json=readsPerSecond,proto3,oneof" json:"reads_per_second,omitempty"`
+	// Rate of writes, a second.
+	WritesPerSecond *float64 `protobuf:"fixed64,8,opt,name=writes_per_second,json=writesPerSecond,proto3,oneof" json:"writes_per_second,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *IoUsage) Reset() {
@@ -1632,14 +1736,28 @@ func (x *IoUsage) GetWriteBytesPerSecond() float64 {
 	return 0
 }
 
+func (x *IoUsage) GetReadsPerSecond() float64 {
+	if x != nil && x.ReadsPerSecond != nil {
+		return *x.ReadsPerSecond
+	}
+	return 0
+}
+
+func (x *IoUsage) GetWritesPerSecond() float64 {
+	if x != nil && x.WritesPerSecond != nil {
+		return *x.WritesPerSecond
+	}
+	return 0
+}
+
 // FilesystemUsage is what a container keeps in files.
 type FilesystemUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its writable layer.
+	// Its writable layer, in bytes.
 	WritableBytes *uint64 `protobuf:"varint,1,opt,name=writable_bytes,json=writableBytes,proto3,oneof" json:"writable_bytes,omitempty"`
 	// Inodes of its writable layer.
 	WritableInodes *uint64 `protobuf:"varint,2,opt,name=writable_inodes,json=writableInodes,proto3,oneof" json:"writable_inodes,omitempty"`
-	// Its logs.
+	// Its logs, in bytes.
 	LogBytes      *uint64 `protobuf:"varint,3,opt,name=log_bytes,json=logBytes,proto3,oneof" json:"log_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1696,23 +1814,36 @@ func (x *FilesystemUsage) GetLogBytes() uint64 {
 	return 0
 }
 
-// PressureUsage is how long tasks waited, in nanoseconds (PSI).
+// PressureUsage is how long tasks waited (PSI): in all, and what part of the window. Parts are from 0 to 1, and unset while there is only
+// one reading.
 type PressureUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At least one task waited for a processor.
+	// At least one task waited for a processor, in nanoseconds.
 	CpuSomeNanoseconds *uint64 `protobuf:"varint,1,opt,name=cpu_some_nanoseconds,json=cpuSomeNanoseconds,proto3,oneof" json:"cpu_some_nanoseconds,omitempty"`
-	// All tasks did.
+	// All tasks did, in nanoseconds.
 	CpuFullNanoseconds *uint64 `protobuf:"varint,2,opt,name=cpu_full_nanoseconds,json=cpuFullNanoseconds,proto3,oneof" json:"cpu_full_nanoseconds,omitempty"`
-	// At least one task waited for memory.
+	// At least one task waited for memory, in nanoseconds.
 	MemorySomeNanoseconds *uint64 `protobuf:"varint,3,opt,name=memory_some_nanoseconds,json=memorySomeNanoseconds,proto3,oneof" json:"memory_some_nanoseconds,omitempty"`
-	// All tasks did.
+	// All tasks did, in nanoseconds.
 	MemoryFullNanoseconds *uint64 `protobuf:"varint,4,opt,name=memory_full_nanoseconds,json=memoryFullNanoseconds,proto3,oneof" json:"memory_full_nanoseconds,omitempty"`
-	// At least one task waited for a device.
+	// At least one task waited for a device, in nanoseconds.
 	IoSomeNanoseconds *uint64 `protobuf:"varint,5,opt,name=io_some_nanoseconds,json=ioSomeNanoseconds,proto3,oneof" json:"io_some_nanoseconds,omitempty"`
-	// All tasks did.
+	// All tasks did, in nanoseconds.
 	IoFullNanoseconds *uint64 `protobuf:"varint,6,opt,name=io_full_nanoseconds,json=ioFullNanoseconds,proto3,oneof" json:"io_full_nanoseconds,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Part of the window in which at least one task waited for a processor.
+	CpuSomeRatio *float64 `protobuf:"fixed64,7,opt,name=cpu_some_ratio,json=cpuSomeRatio,proto3,oneof" json:"cpu_some_ratio,omitempty"`
+	// Part of the window in which all tasks did.
+	CpuFullRatio *float64 `protobuf:"fixed64,8,opt,name=cpu_full_ratio,json=cpuFullRatio,proto3,oneof" json:"cpu_full_ratio,omitempty"`
+	// Part of the window in which at least one task waited for memory.
+	MemorySomeRatio *float64 `protobuf:"fixed64,9,opt,name=memory_some_ratio,json=memorySomeRatio,proto3,oneof" json:"memory_some_ratio,omitempty"`
+	// Part of the window in which all tasks did.
+	MemoryFullRatio *float64 `protobuf:"fixed64,10,opt,name=memory_full_ratio,json=memoryFullRatio,proto3,oneof" json:"memory_full_ratio,omitempty"`
+	// Part of the window in which at least one task waited for a device.
+	IoSomeRatio *float64 `protobuf:"fixed64,11,opt,name=io_some_ratio,json=ioSomeRatio,proto3,oneof" json:"io_some_ratio,omitempty"`
+	// Part of the window in which all tasks did.
+	IoFullRatio   *float64 `protobuf:"fixed64,12,opt,name=io_full_ratio,json=ioFullRatio,proto3,oneof" json:"io_full_ratio,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PressureUsage) Reset() {
@@ -1787,20 +1918,65 @@ func (x *PressureUsage) GetIoFullNanoseconds() uint64 {
 	return 0
 }
 
+func (x *PressureUsage) GetCpuSomeRatio() float64 {
+	if x != nil && x.CpuSomeRatio != nil {
+		return *x.CpuSomeRatio
+	}
+	return 0
+}
+
+func (x *PressureUsage) GetCpuFullRatio() float64 {
+	if x != nil && x.CpuFullRatio != nil {
+		return *x.CpuFullRatio
+	}
+	return 0
+}
+
+func (x *PressureUsage) GetMemorySomeRatio() float64 {
+	if x != nil && x.MemorySomeRatio != nil {
+		return *x.MemorySomeRatio
+	}
+	return 0
+}
+
+func (x *PressureUsage) GetMemoryFullRatio() float64 {
+	if x != nil && x.MemoryFullRatio != nil {
+		return *x.MemoryFullRatio
+	}
+	return 0
+}
+
+func (x *PressureUsage) GetIoSomeRatio() float64 {
+	if x != nil && x.IoSomeRatio != nil {
+		return *x.IoSomeRatio
+	}
+	return 0
+}
+
+func (x *PressureUsage) GetIoFullRatio() float64 {
+	if x != nil && x.IoFullRatio != nil {
+		return *x.IoFullRatio
+	}
+	return 0
+}
+
 // StatsServiceWatchRequest says what is wanted.
 type StatsServiceWatchRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What kinds. Empty: the node and containers.
 	Kinds []StatsKind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=noded.v1.StatsKind" json:"kinds,omitempty"`
-	// Names of the numbers, such as cpu_usage; each number of the API that can be watched has a name, see docs/api.md. Empty: cpu_usage and
-	// memory_working_set.
+	// Names of the numbers, each once, such as cpu_usage; docs/api.md lists them. Empty: cpu_usage and memory_working_set.
 	Metrics []string `protobuf:"bytes,2,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	// How often. At least 1 s. Unset: as often as noded looks by itself.
+	// How often. At least 1 s, at most 1 h. Unset: as often as noded looks by itself.
 	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
-	// Token of the last message of an earlier stream. While noded still knows that stream it goes on there, without a keyframe.
-	ResumeToken   string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Goes on with an earlier stream, of which this is the resume_token. noded keeps a stream for two minutes after its end, if there are not
+	// too many; one that it does not keep any more, that asked for something else, or that was another user's begins anew, which is no
+	// error. A stream that still runs ends when another one goes on with it.
+	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// The sequence of the last message of that stream that the caller has. The messages after it come again, as far as they are kept.
+	ResumeSequence uint64 `protobuf:"varint,5,opt,name=resume_sequence,json=resumeSequence,proto3" json:"resume_sequence,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StatsServiceWatchRequest) Reset() {
@@ -1861,38 +2037,61 @@ func (x *StatsServiceWatchRequest) GetResumeToken() string {
 	return ""
 }
 
-// StatsServiceWatchResponse is one look at the node. Columns are lists of equal length: the n-th item of each is of the same row.
+func (x *StatsServiceWatchRequest) GetResumeSequence() uint64 {
+	if x != nil {
+		return x.ResumeSequence
+	}
+	return 0
+}
+
+// StatsServiceWatchResponse is one look at the node. Lists of rows are columns: the n-th item of each is of the same row. noded keeps a
+// state for each stream, not a queue of messages: for a caller that takes nothing in time looks are left out, and the next message has the
+// differences to the one before it.
 type StatsServiceWatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Everything is told anew: ids of earlier messages mean nothing any more, and differences are from 0.
-	Keyframe bool `protobuf:"varint,1,opt,name=keyframe,proto3" json:"keyframe,omitempty"`
-	// Name of the node. In keyframes only.
-	Node string `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
-	// Id of the boot, 16 bytes. In keyframes only.
-	BootId []byte `protobuf:"bytes,3,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
-	// Names of the numbers, in the order of columns. In keyframes only.
-	Metrics []string `protobuf:"bytes,4,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	// When the look began, on the wall clock.
-	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
-	// The same since the boot, which never steps, in nanoseconds.
-	BootTimeNanoseconds uint64 `protobuf:"varint,6,opt,name=boot_time_nanoseconds,json=bootTimeNanoseconds,proto3" json:"boot_time_nanoseconds,omitempty"`
-	// Interval of the looks. Unset: as before.
-	Interval *durationpb.Duration `protobuf:"bytes,7,opt,name=interval,proto3" json:"interval,omitempty"`
-	// What is new, and what its id is: 1 and up, and never used again before a keyframe.
-	Added []*StatsWatchSubject `protobuf:"bytes,8,rep,name=added,proto3" json:"added,omitempty"`
-	// Ids of what ended. What it used last was told before.
-	Removed []uint32 `protobuf:"varint,9,rep,packed,name=removed,proto3" json:"removed,omitempty"`
-	// Ids of the rows, ascending, each as the difference to the one before. What has no row has not changed, and was read at time.
-	IdDeltas []uint32 `protobuf:"varint,10,rep,packed,name=id_deltas,json=idDeltas,proto3" json:"id_deltas,omitempty"`
-	// When the row was read: microseconds after time.
-	TimeOffsetsMicroseconds []uint32 `protobuf:"varint,11,rep,packed,name=time_offsets_microseconds,json=timeOffsetsMicroseconds,proto3" json:"time_offsets_microseconds,omitempty"`
-	// The numbers, one column for each of metrics.
-	Columns []*StatsWatchColumn `protobuf:"bytes,12,rep,name=columns,proto3" json:"columns,omitempty"`
-	// What resume_token of a later call can be.
-	ResumeToken string `protobuf:"bytes,13,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// How many looks were left out before this one, because the caller took nothing in time or asked for a longer interval. Differences are
-	// from the message before, so that nothing but the times between is lost.
-	SkippedLooks  uint32 `protobuf:"varint,14,opt,name=skipped_looks,json=skippedLooks,proto3" json:"skipped_looks,omitempty"`
+	// Number of the message: 1, and one more each time. It goes on after a break when the stream does.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Everything begins anew: nothing of earlier messages holds any more. So is the first message, whose sequence is 1, and no other.
+	Reset_ bool `protobuf:"varint,2,opt,name=reset,proto3" json:"reset,omitempty"`
+	// All rows are there, with differences from 0. Ids stay. So is the first message, and one every minute.
+	Keyframe bool `protobuf:"varint,3,opt,name=keyframe,proto3" json:"keyframe,omitempty"`
+	// Name of the node. With reset only.
+	Node string `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
+	// Id of the boot, 16 bytes; empty if it is not known. With reset only.
+	BootId []byte `protobuf:"bytes,5,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	// Names of the numbers, in the order of columns, 64 at most. With reset only.
+	Metrics []string `protobuf:"bytes,6,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// What resume_token of a later call can be. With reset only.
+	ResumeToken string `protobuf:"bytes,7,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
+	// How often messages are meant to come. Unset: as before.
+	Interval *durationpb.Duration `protobuf:"bytes,8,opt,name=interval,proto3" json:"interval,omitempty"`
+	// Wall clock of the node at the beginning of the look.
+	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	// The same since the boot (CLOCK_BOOTTIME), which never steps, in microseconds.
+	BootTimeMicroseconds uint64 `protobuf:"varint,10,opt,name=boot_time_microseconds,json=bootTimeMicroseconds,proto3" json:"boot_time_microseconds,omitempty"`
+	// How many looks were left out before this one, because the caller took nothing in time, was away, or asked for a longer interval than
+	// another caller. Nothing but the values between is lost.
+	SkippedLooks uint32 `protobuf:"varint,11,opt,name=skipped_looks,json=skippedLooks,proto3" json:"skipped_looks,omitempty"`
+	// Who is new, with ids greater than all before; a row of each is in this message. An id that is known tells that something about its
+	// subject changed, such as labels; it remains the same one. There are 16,384 at a time at most.
+	Subjects []*StatsWatchSubject `protobuf:"bytes,12,rep,name=subjects,proto3" json:"subjects,omitempty"`
+	// Ids of what is there no more. What it used last was told before.
+	Removed []uint32 `protobuf:"varint,13,rep,packed,name=removed,proto3" json:"removed,omitempty"`
+	// Ids of the rows, ascending, each as the difference to the one before, the first to 0. What has no row has the numbers that it had, and
+	// was read, give or take 10 ms, as long after boot_time_microseconds as that of its last row.
+	IdDeltas []uint32 `protobuf:"varint,14,rep,packed,name=id_deltas,json=idDeltas,proto3" json:"id_deltas,omitempty"`
+	// When each row was read: how long after boot_time_microseconds, as the difference to the row before, the first to 0. A row that could not
+	// be read again keeps its time.
+	TimeDeltasMicroseconds []int64 `protobuf:"zigzag64,15,rep,packed,name=time_deltas_microseconds,json=timeDeltasMicroseconds,proto3" json:"time_deltas_microseconds,omitempty"`
+	// The numbers: one column for each of metrics.
+	Columns []*StatsWatchColumn `protobuf:"bytes,16,rep,name=columns,proto3" json:"columns,omitempty"`
+	// Rows of which other numbers are known than before, by their place among the rows of this message from 0 on, ascending. A new row, and
+	// in a keyframe every row, has all numbers before this is looked at.
+	MaskRows []uint32 `protobuf:"varint,17,rep,packed,name=mask_rows,json=maskRows,proto3" json:"mask_rows,omitempty"`
+	// Which numbers each of those has from now on: bit n for the n-th of metrics. The others are 0, which means that they are not known.
+	Masks []uint64 `protobuf:"varint,18,rep,packed,name=masks,proto3" json:"masks,omitempty"`
+	// What is known only in part. Unset: as before; nothing in the beginning.
+	Problems      *StatsWatchProblems `protobuf:"bytes,19,opt,name=problems,proto3" json:"problems,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1927,6 +2126,20 @@ func (*StatsServiceWatchResponse) Descriptor() ([]byte, []int) {
 	return file_noded_v1_stats_proto_rawDescGZIP(), []int{16}
 }
 
+func (x *StatsServiceWatchResponse) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *StatsServiceWatchResponse) GetReset_() bool {
+	if x != nil {
+		return x.Reset_
+	}
+	return false
+}
+
 func (x *StatsServiceWatchResponse) GetKeyframe() bool {
 	if x != nil {
 		return x.Keyframe
@@ -1955,18 +2168,11 @@ func (x *StatsServiceWatchResponse) GetMetrics() []string {
 	return nil
 }
 
-func (x *StatsServiceWatchResponse) GetTime() *timestamppb.Timestamp {
+func (x *StatsServiceWatchResponse) GetResumeToken() string {
 	if x != nil {
-		return x.Time
+		return x.ResumeToken
 	}
-	return nil
-}
-
-func (x *StatsServiceWatchResponse) GetBootTimeNanoseconds() uint64 {
-	if x != nil {
-		return x.BootTimeNanoseconds
-	}
-	return 0
+	return ""
 }
 
 func (x *StatsServiceWatchResponse) GetInterval() *durationpb.Duration {
@@ -1976,9 +2182,30 @@ func (x *StatsServiceWatchResponse) GetInterval() *durationpb.Duration {
 	return nil
 }
 
-func (x *StatsServiceWatchResponse) GetAdded() []*StatsWatchSubject {
+func (x *StatsServiceWatchResponse) GetTime() *timestamppb.Timestamp {
 	if x != nil {
-		return x.Added
+		return x.Time
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchResponse) GetBootTimeMicroseconds() uint64 {
+	if x != nil {
+		return x.BootTimeMicroseconds
+	}
+	return 0
+}
+
+func (x *StatsServiceWatchResponse) GetSkippedLooks() uint32 {
+	if x != nil {
+		return x.SkippedLooks
+	}
+	return 0
+}
+
+func (x *StatsServiceWatchResponse) GetSubjects() []*StatsWatchSubject {
+	if x != nil {
+		return x.Subjects
 	}
 	return nil
 }
@@ -1997,9 +2224,9 @@ func (x *StatsServiceWatchResponse) GetIdDeltas() []uint32 {
 	return nil
 }
 
-func (x *StatsServiceWatchResponse) GetTimeOffsetsMicroseconds() []uint32 {
+func (x *StatsServiceWatchResponse) GetTimeDeltasMicroseconds() []int64 {
 	if x != nil {
-		return x.TimeOffsetsMicroseconds
+		return x.TimeDeltasMicroseconds
 	}
 	return nil
 }
@@ -2011,24 +2238,31 @@ func (x *StatsServiceWatchResponse) GetColumns() []*StatsWatchColumn {
 	return nil
 }
 
-func (x *StatsServiceWatchResponse) GetResumeToken() string {
+func (x *StatsServiceWatchResponse) GetMaskRows() []uint32 {
 	if x != nil {
-		return x.ResumeToken
+		return x.MaskRows
 	}
-	return ""
+	return nil
 }
 
-func (x *StatsServiceWatchResponse) GetSkippedLooks() uint32 {
+func (x *StatsServiceWatchResponse) GetMasks() []uint64 {
 	if x != nil {
-		return x.SkippedLooks
+		return x.Masks
 	}
-	return 0
+	return nil
+}
+
+func (x *StatsServiceWatchResponse) GetProblems() *StatsWatchProblems {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
 }
 
 // StatsWatchSubject gives a subject an id.
 type StatsWatchSubject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id.
+	// Id, from 1 on.
 	Id uint32 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Who.
 	Subject       *Subject `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
@@ -2083,8 +2317,11 @@ func (x *StatsWatchSubject) GetSubject() *Subject {
 // StatsWatchColumn is one number of all rows.
 type StatsWatchColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The difference to what the row had before: in bytes, microseconds or counts. Where there is no such number it is 0.
-	Deltas        []int64 `protobuf:"zigzag64,1,rep,packed,name=deltas,proto3" json:"deltas,omitempty"`
+	// The difference to what the row had before, a new row 0: in bytes, microseconds, thousandths of a core or counts. Each is to be multiplied
+	// by 2 to the power of shift. A counter that began anew gives a negative one. Numbers are from 0 to 2^63-1.
+	Deltas []int64 `protobuf:"zigzag64,1,rep,packed,name=deltas,proto3" json:"deltas,omitempty"`
+	// See deltas. At most 62.
+	Shift         uint32 `protobuf:"varint,2,opt,name=shift,proto3" json:"shift,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2126,6 +2363,59 @@ func (x *StatsWatchColumn) GetDeltas() []int64 {
 	return nil
 }
 
+func (x *StatsWatchColumn) GetShift() uint32 {
+	if x != nil {
+		return x.Shift
+	}
+	return 0
+}
+
+// StatsWatchProblems says what is known only in part.
+type StatsWatchProblems struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What, and why. A sentence each. Empty: nothing any more.
+	Problems      []string `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsWatchProblems) Reset() {
+	*x = StatsWatchProblems{}
+	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsWatchProblems) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsWatchProblems) ProtoMessage() {}
+
+func (x *StatsWatchProblems) ProtoReflect() protoreflect.Message {
+	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsWatchProblems.ProtoReflect.Descriptor instead.
+func (*StatsWatchProblems) Descriptor() ([]byte, []int) {
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *StatsWatchProblems) GetProblems() []string {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
 // StatsServiceQueryRequest says what is summarised.
 type StatsServiceQueryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2137,11 +2427,11 @@ type StatsServiceQueryRequest struct {
 	Containers []string `protobuf:"bytes,3,rep,name=containers,proto3" json:"containers,omitempty"`
 	// As in StatsServiceListRequest.
 	Units []string `protobuf:"bytes,4,rep,name=units,proto3" json:"units,omitempty"`
-	// Names of the numbers. Empty: cpu_usage and memory_working_set.
+	// Names of the numbers, of those that history keeps; docs/api.md lists them. Empty: cpu_usage and memory_working_set.
 	Metrics []string `protobuf:"bytes,5,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// From when. Unset: as far back as there is anything.
 	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
-	// Until when. Unset: now.
+	// Until when. Unset: now. Not before since.
 	Until *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
 	// How many points of each series are wanted, each the mean of an equal part of the time. 0: none. At most 1000.
 	Points        uint32 `protobuf:"varint,8,opt,name=points,proto3" json:"points,omitempty"`
@@ -2151,7 +2441,7 @@ type StatsServiceQueryRequest struct {
 
 func (x *StatsServiceQueryRequest) Reset() {
 	*x = StatsServiceQueryRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	mi := &file_noded_v1_stats_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2163,7 +2453,7 @@ func (x *StatsServiceQueryRequest) String() string {
 func (*StatsServiceQueryRequest) ProtoMessage() {}
 
 func (x *StatsServiceQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	mi := &file_noded_v1_stats_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2176,7 +2466,7 @@ func (x *StatsServiceQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceQueryRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceQueryRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{19}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StatsServiceQueryRequest) GetKinds() []StatsKind {
@@ -2245,14 +2535,18 @@ type StatsServiceQueryResponse struct {
 	// The oldest time that is still known. Unset: nothing is.
 	OldestTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=oldest_time,json=oldestTime,proto3" json:"oldest_time,omitempty"`
 	// What is known only in part, and why. A sentence each.
-	Problems      []string `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
+	Problems []string `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
+	// From when: since, or what it stands for when it is unset. Points are of equal parts of the time from here to until.
+	Since *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=since,proto3" json:"since,omitempty"`
+	// Until when.
+	Until         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatsServiceQueryResponse) Reset() {
 	*x = StatsServiceQueryResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[20]
+	mi := &file_noded_v1_stats_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2264,7 +2558,7 @@ func (x *StatsServiceQueryResponse) String() string {
 func (*StatsServiceQueryResponse) ProtoMessage() {}
 
 func (x *StatsServiceQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[20]
+	mi := &file_noded_v1_stats_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2277,7 +2571,7 @@ func (x *StatsServiceQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceQueryResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceQueryResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{20}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StatsServiceQueryResponse) GetNode() string {
@@ -2308,7 +2602,22 @@ func (x *StatsServiceQueryResponse) GetProblems() []string {
 	return nil
 }
 
-// StatsSeries summarises one number of one subject. Of a counter its rate is meant: a second, and of CPU time in cores.
+func (x *StatsServiceQueryResponse) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *StatsServiceQueryResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+// StatsSeries summarises one number of one subject. Of a counter its rate is meant: a second, and of CPU time in cores. Other numbers are
+// in bytes or counts.
 type StatsSeries struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who.
@@ -2332,14 +2641,16 @@ type StatsSeries struct {
 	// The last one.
 	Last float64 `protobuf:"fixed64,10,opt,name=last,proto3" json:"last,omitempty"`
 	// Points, as many as were asked for; NaN where there are no samples.
-	Points        []float64 `protobuf:"fixed64,11,rep,packed,name=points,proto3" json:"points,omitempty"`
+	Points []float64 `protobuf:"fixed64,11,rep,packed,name=points,proto3" json:"points,omitempty"`
+	// There is no such subject any more. Only what is in its name is known of it then.
+	Ended         bool `protobuf:"varint,12,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatsSeries) Reset() {
 	*x = StatsSeries{}
-	mi := &file_noded_v1_stats_proto_msgTypes[21]
+	mi := &file_noded_v1_stats_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2351,7 +2662,7 @@ func (x *StatsSeries) String() string {
 func (*StatsSeries) ProtoMessage() {}
 
 func (x *StatsSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[21]
+	mi := &file_noded_v1_stats_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2364,7 +2675,7 @@ func (x *StatsSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsSeries.ProtoReflect.Descriptor instead.
 func (*StatsSeries) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{21}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StatsSeries) GetSubject() *Subject {
@@ -2444,19 +2755,27 @@ func (x *StatsSeries) GetPoints() []float64 {
 	return nil
 }
 
+func (x *StatsSeries) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
 var File_noded_v1_stats_proto protoreflect.FileDescriptor
 
 const file_noded_v1_stats_proto_rawDesc = "" +
 	"\n" +
 	"\x14noded/v1/stats.proto\x12\bnoded.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16noded/v1/options.proto\x1a\x16noded/v1/runtime.proto\"\x1c\n" +
-	"\x1aStatsServiceGetNodeRequest\"\x98\x02\n" +
+	"\x1aStatsServiceGetNodeRequest\"\xcf\x02\n" +
 	"\x1bStatsServiceGetNodeResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12+\n" +
 	"\amachine\x18\x02 \x01(\v2\x11.noded.v1.MachineR\amachine\x12%\n" +
 	"\x05usage\x18\x03 \x01(\v2\x0f.noded.v1.UsageR\x05usage\x126\n" +
 	"\vfilesystems\x18\x04 \x03(\v2\x14.noded.v1.FilesystemR\vfilesystems\x12\x1a\n" +
 	"\bproblems\x18\x05 \x03(\tR\bproblems\x12=\n" +
-	"\fcurrent_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\"\xa8\x02\n" +
+	"\fcurrent_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\x125\n" +
+	"\binterval\x18\a \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xc7\x02\n" +
 	"\aMachine\x12\x12\n" +
 	"\x04cpus\x18\x01 \x01(\rR\x04cpus\x12\x14\n" +
 	"\x05cores\x18\x02 \x01(\rR\x05cores\x12\x18\n" +
@@ -2467,7 +2786,10 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\tcpu_model\x18\x06 \x01(\tR\bcpuModel\x127\n" +
 	"\tboot_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bbootTime\x12%\n" +
 	"\x0ecgroup_version\x18\b \x01(\rR\rcgroupVersion\x12\x1a\n" +
-	"\bpressure\x18\t \x01(\bR\bpressure\"\x81\x02\n" +
+	"\bpressure\x18\t \x01(\bR\bpressure\x12\x1d\n" +
+	"\n" +
+	"numa_nodes\x18\n" +
+	" \x01(\rR\tnumaNodes\"\x81\x02\n" +
 	"\n" +
 	"Filesystem\x12\x1f\n" +
 	"\vmount_point\x18\x01 \x01(\tR\n" +
@@ -2495,7 +2817,7 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x06usages\x18\x02 \x03(\v2\x0f.noded.v1.UsageR\x06usages\x12\x1a\n" +
 	"\bproblems\x18\x03 \x03(\tR\bproblems\x12=\n" +
 	"\fcurrent_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\x125\n" +
-	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xeb\x04\n" +
+	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xa8\x05\n" +
 	"\aSubject\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.noded.v1.StatsKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -2513,7 +2835,11 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\tresources\x18\r \x01(\v2\x1c.noded.v1.ContainerResourcesR\tresources\x12\x16\n" +
 	"\x06cgroup\x18\x0e \x01(\tR\x06cgroup\x129\n" +
 	"\n" +
-	"start_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x1a9\n" +
+	"start_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x12\x1b\n" +
+	"\tunit_path\x18\x10 \x01(\tR\bunitPath\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x11 \x01(\x04R\n" +
+	"generation\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x04\n" +
@@ -2543,7 +2869,7 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x13cpu_usage_nanocores\x18\x02 \x01(\x04H\x00R\x11cpuUsageNanocores\x88\x01\x01\x127\n" +
 	"\x18memory_working_set_bytes\x18\x03 \x01(\x04R\x15memoryWorkingSetBytes\x12*\n" +
 	"\x11memory_swap_bytes\x18\x04 \x01(\x04R\x0fmemorySwapBytesB\x16\n" +
-	"\x14_cpu_usage_nanocores\"\xcd\x05\n" +
+	"\x14_cpu_usage_nanocores\"\xf9\x06\n" +
 	"\bCpuUsage\x129\n" +
 	"\x16usage_core_nanoseconds\x18\x01 \x01(\x04H\x00R\x14usageCoreNanoseconds\x88\x01\x01\x127\n" +
 	"\x15user_core_nanoseconds\x18\x02 \x01(\x04H\x01R\x13userCoreNanoseconds\x88\x01\x01\x12;\n" +
@@ -2553,7 +2879,12 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x11throttled_periods\x18\x06 \x01(\x04H\x05R\x10throttledPeriods\x88\x01\x01\x128\n" +
 	"\x15throttled_nanoseconds\x18\a \x01(\x04H\x06R\x14throttledNanoseconds\x88\x01\x01\x12L\n" +
 	" throttled_nanoseconds_per_second\x18\b \x01(\x04H\aR\x1dthrottledNanosecondsPerSecond\x88\x01\x01\x12.\n" +
-	"\x10limit_millicores\x18\t \x01(\x04H\bR\x0flimitMillicores\x88\x01\x01B\x19\n" +
+	"\x10limit_millicores\x18\t \x01(\x04H\bR\x0flimitMillicores\x88\x01\x01\x12*\n" +
+	"\x0euser_nanocores\x18\n" +
+	" \x01(\x04H\tR\ruserNanocores\x88\x01\x01\x12.\n" +
+	"\x10system_nanocores\x18\v \x01(\x04H\n" +
+	"R\x0fsystemNanocores\x88\x01\x01\x12\x1b\n" +
+	"\x06shares\x18\f \x01(\x04H\vR\x06shares\x88\x01\x01B\x19\n" +
 	"\x17_usage_core_nanosecondsB\x18\n" +
 	"\x16_user_core_nanosecondsB\x1a\n" +
 	"\x18_system_core_nanosecondsB\x12\n" +
@@ -2563,7 +2894,11 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x12_throttled_periodsB\x18\n" +
 	"\x16_throttled_nanosecondsB#\n" +
 	"!_throttled_nanoseconds_per_secondB\x13\n" +
-	"\x11_limit_millicores\"\xd0\t\n" +
+	"\x11_limit_millicoresB\x11\n" +
+	"\x0f_user_nanocoresB\x13\n" +
+	"\x11_system_nanocoresB\t\n" +
+	"\a_shares\"\xec\n" +
+	"\n" +
 	"\vMemoryUsage\x12$\n" +
 	"\vusage_bytes\x18\x01 \x01(\x04H\x00R\n" +
 	"usageBytes\x88\x01\x01\x12/\n" +
@@ -2598,7 +2933,10 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x11major_page_faults\x18\x13 \x01(\x04H\x12R\x0fmajorPageFaults\x88\x01\x01\x12\"\n" +
 	"\n" +
 	"limit_hits\x18\x14 \x01(\x04H\x13R\tlimitHits\x88\x01\x01\x12 \n" +
-	"\toom_kills\x18\x15 \x01(\x04H\x14R\boomKills\x88\x01\x01B\x0e\n" +
+	"\toom_kills\x18\x15 \x01(\x04H\x14R\boomKills\x88\x01\x01\x12$\n" +
+	"\vtotal_bytes\x18\x16 \x01(\x04H\x15R\n" +
+	"totalBytes\x88\x01\x01\x12C\n" +
+	"\x1cmajor_page_faults_per_second\x18\x17 \x01(\x01H\x16R\x18majorPageFaultsPerSecond\x88\x01\x01B\x0e\n" +
 	"\f_usage_bytesB\x14\n" +
 	"\x12_working_set_bytesB\f\n" +
 	"\n" +
@@ -2621,7 +2959,9 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x12_major_page_faultsB\r\n" +
 	"\v_limit_hitsB\f\n" +
 	"\n" +
-	"_oom_kills\"\xd1\x05\n" +
+	"_oom_killsB\x0e\n" +
+	"\f_total_bytesB\x1f\n" +
+	"\x1d_major_page_faults_per_second\"\x96\a\n" +
 	"\fNetworkUsage\x12(\n" +
 	"\rreceive_bytes\x18\x01 \x01(\x04H\x00R\freceiveBytes\x88\x01\x01\x12,\n" +
 	"\x0freceive_packets\x18\x02 \x01(\x04H\x01R\x0ereceivePackets\x88\x01\x01\x12*\n" +
@@ -2633,7 +2973,10 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x10transmit_dropped\x18\b \x01(\x04H\aR\x0ftransmitDropped\x88\x01\x01\x12<\n" +
 	"\x18receive_bytes_per_second\x18\t \x01(\x01H\bR\x15receiveBytesPerSecond\x88\x01\x01\x12>\n" +
 	"\x19transmit_bytes_per_second\x18\n" +
-	" \x01(\x01H\tR\x16transmitBytesPerSecond\x88\x01\x01B\x10\n" +
+	" \x01(\x01H\tR\x16transmitBytesPerSecond\x88\x01\x01\x12@\n" +
+	"\x1areceive_packets_per_second\x18\v \x01(\x01H\n" +
+	"R\x17receivePacketsPerSecond\x88\x01\x01\x12B\n" +
+	"\x1btransmit_packets_per_second\x18\f \x01(\x01H\vR\x18transmitPacketsPerSecond\x88\x01\x01B\x10\n" +
 	"\x0e_receive_bytesB\x12\n" +
 	"\x10_receive_packetsB\x11\n" +
 	"\x0f_receive_errorsB\x12\n" +
@@ -2643,7 +2986,9 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x10_transmit_errorsB\x13\n" +
 	"\x11_transmit_droppedB\x1b\n" +
 	"\x19_receive_bytes_per_secondB\x1c\n" +
-	"\x1a_transmit_bytes_per_second\"\xe6\x02\n" +
+	"\x1a_transmit_bytes_per_secondB\x1d\n" +
+	"\x1b_receive_packets_per_secondB\x1e\n" +
+	"\x1c_transmit_packets_per_second\"\xf1\x03\n" +
 	"\aIoUsage\x12\"\n" +
 	"\n" +
 	"read_bytes\x18\x01 \x01(\x04H\x00R\treadBytes\x88\x01\x01\x12$\n" +
@@ -2652,13 +2997,17 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x05reads\x18\x03 \x01(\x04H\x02R\x05reads\x88\x01\x01\x12\x1b\n" +
 	"\x06writes\x18\x04 \x01(\x04H\x03R\x06writes\x88\x01\x01\x126\n" +
 	"\x15read_bytes_per_second\x18\x05 \x01(\x01H\x04R\x12readBytesPerSecond\x88\x01\x01\x128\n" +
-	"\x16write_bytes_per_second\x18\x06 \x01(\x01H\x05R\x13writeBytesPerSecond\x88\x01\x01B\r\n" +
+	"\x16write_bytes_per_second\x18\x06 \x01(\x01H\x05R\x13writeBytesPerSecond\x88\x01\x01\x12-\n" +
+	"\x10reads_per_second\x18\a \x01(\x01H\x06R\x0ereadsPerSecond\x88\x01\x01\x12/\n" +
+	"\x11writes_per_second\x18\b \x01(\x01H\aR\x0fwritesPerSecond\x88\x01\x01B\r\n" +
 	"\v_read_bytesB\x0e\n" +
 	"\f_write_bytesB\b\n" +
 	"\x06_readsB\t\n" +
 	"\a_writesB\x18\n" +
 	"\x16_read_bytes_per_secondB\x19\n" +
-	"\x17_write_bytes_per_second\"\xc2\x01\n" +
+	"\x17_write_bytes_per_secondB\x13\n" +
+	"\x11_reads_per_secondB\x14\n" +
+	"\x12_writes_per_second\"\xc2\x01\n" +
 	"\x0fFilesystemUsage\x12*\n" +
 	"\x0ewritable_bytes\x18\x01 \x01(\x04H\x00R\rwritableBytes\x88\x01\x01\x12,\n" +
 	"\x0fwritable_inodes\x18\x02 \x01(\x04H\x01R\x0ewritableInodes\x88\x01\x01\x12 \n" +
@@ -2666,46 +3015,69 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x0f_writable_bytesB\x12\n" +
 	"\x10_writable_inodesB\f\n" +
 	"\n" +
-	"_log_bytes\"\xfb\x03\n" +
+	"_log_bytes\"\xfb\x06\n" +
 	"\rPressureUsage\x125\n" +
 	"\x14cpu_some_nanoseconds\x18\x01 \x01(\x04H\x00R\x12cpuSomeNanoseconds\x88\x01\x01\x125\n" +
 	"\x14cpu_full_nanoseconds\x18\x02 \x01(\x04H\x01R\x12cpuFullNanoseconds\x88\x01\x01\x12;\n" +
 	"\x17memory_some_nanoseconds\x18\x03 \x01(\x04H\x02R\x15memorySomeNanoseconds\x88\x01\x01\x12;\n" +
 	"\x17memory_full_nanoseconds\x18\x04 \x01(\x04H\x03R\x15memoryFullNanoseconds\x88\x01\x01\x123\n" +
 	"\x13io_some_nanoseconds\x18\x05 \x01(\x04H\x04R\x11ioSomeNanoseconds\x88\x01\x01\x123\n" +
-	"\x13io_full_nanoseconds\x18\x06 \x01(\x04H\x05R\x11ioFullNanoseconds\x88\x01\x01B\x17\n" +
+	"\x13io_full_nanoseconds\x18\x06 \x01(\x04H\x05R\x11ioFullNanoseconds\x88\x01\x01\x12)\n" +
+	"\x0ecpu_some_ratio\x18\a \x01(\x01H\x06R\fcpuSomeRatio\x88\x01\x01\x12)\n" +
+	"\x0ecpu_full_ratio\x18\b \x01(\x01H\aR\fcpuFullRatio\x88\x01\x01\x12/\n" +
+	"\x11memory_some_ratio\x18\t \x01(\x01H\bR\x0fmemorySomeRatio\x88\x01\x01\x12/\n" +
+	"\x11memory_full_ratio\x18\n" +
+	" \x01(\x01H\tR\x0fmemoryFullRatio\x88\x01\x01\x12'\n" +
+	"\rio_some_ratio\x18\v \x01(\x01H\n" +
+	"R\vioSomeRatio\x88\x01\x01\x12'\n" +
+	"\rio_full_ratio\x18\f \x01(\x01H\vR\vioFullRatio\x88\x01\x01B\x17\n" +
 	"\x15_cpu_some_nanosecondsB\x17\n" +
 	"\x15_cpu_full_nanosecondsB\x1a\n" +
 	"\x18_memory_some_nanosecondsB\x1a\n" +
 	"\x18_memory_full_nanosecondsB\x16\n" +
 	"\x14_io_some_nanosecondsB\x16\n" +
-	"\x14_io_full_nanoseconds\"\xb9\x01\n" +
+	"\x14_io_full_nanosecondsB\x11\n" +
+	"\x0f_cpu_some_ratioB\x11\n" +
+	"\x0f_cpu_full_ratioB\x14\n" +
+	"\x12_memory_some_ratioB\x14\n" +
+	"\x12_memory_full_ratioB\x10\n" +
+	"\x0e_io_some_ratioB\x10\n" +
+	"\x0e_io_full_ratio\"\xe2\x01\n" +
 	"\x18StatsServiceWatchRequest\x12)\n" +
 	"\x05kinds\x18\x01 \x03(\x0e2\x13.noded.v1.StatsKindR\x05kinds\x12\x18\n" +
 	"\ametrics\x18\x02 \x03(\tR\ametrics\x125\n" +
 	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12!\n" +
-	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\"\xbd\x04\n" +
+	"\fresume_token\x18\x04 \x01(\tR\vresumeToken\x12'\n" +
+	"\x0fresume_sequence\x18\x05 \x01(\x04R\x0eresumeSequence\"\xe2\x05\n" +
 	"\x19StatsServiceWatchResponse\x12\x1a\n" +
-	"\bkeyframe\x18\x01 \x01(\bR\bkeyframe\x12\x12\n" +
-	"\x04node\x18\x02 \x01(\tR\x04node\x12\x17\n" +
-	"\aboot_id\x18\x03 \x01(\fR\x06bootId\x12\x18\n" +
-	"\ametrics\x18\x04 \x03(\tR\ametrics\x12.\n" +
-	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x122\n" +
-	"\x15boot_time_nanoseconds\x18\x06 \x01(\x04R\x13bootTimeNanoseconds\x125\n" +
-	"\binterval\x18\a \x01(\v2\x19.google.protobuf.DurationR\binterval\x121\n" +
-	"\x05added\x18\b \x03(\v2\x1b.noded.v1.StatsWatchSubjectR\x05added\x12\x18\n" +
-	"\aremoved\x18\t \x03(\rR\aremoved\x12\x1b\n" +
-	"\tid_deltas\x18\n" +
-	" \x03(\rR\bidDeltas\x12:\n" +
-	"\x19time_offsets_microseconds\x18\v \x03(\rR\x17timeOffsetsMicroseconds\x124\n" +
-	"\acolumns\x18\f \x03(\v2\x1a.noded.v1.StatsWatchColumnR\acolumns\x12!\n" +
-	"\fresume_token\x18\r \x01(\tR\vresumeToken\x12#\n" +
-	"\rskipped_looks\x18\x0e \x01(\rR\fskippedLooks\"P\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x14\n" +
+	"\x05reset\x18\x02 \x01(\bR\x05reset\x12\x1a\n" +
+	"\bkeyframe\x18\x03 \x01(\bR\bkeyframe\x12\x12\n" +
+	"\x04node\x18\x04 \x01(\tR\x04node\x12\x17\n" +
+	"\aboot_id\x18\x05 \x01(\fR\x06bootId\x12\x18\n" +
+	"\ametrics\x18\x06 \x03(\tR\ametrics\x12!\n" +
+	"\fresume_token\x18\a \x01(\tR\vresumeToken\x125\n" +
+	"\binterval\x18\b \x01(\v2\x19.google.protobuf.DurationR\binterval\x12.\n" +
+	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x124\n" +
+	"\x16boot_time_microseconds\x18\n" +
+	" \x01(\x04R\x14bootTimeMicroseconds\x12#\n" +
+	"\rskipped_looks\x18\v \x01(\rR\fskippedLooks\x127\n" +
+	"\bsubjects\x18\f \x03(\v2\x1b.noded.v1.StatsWatchSubjectR\bsubjects\x12\x18\n" +
+	"\aremoved\x18\r \x03(\rR\aremoved\x12\x1b\n" +
+	"\tid_deltas\x18\x0e \x03(\rR\bidDeltas\x128\n" +
+	"\x18time_deltas_microseconds\x18\x0f \x03(\x12R\x16timeDeltasMicroseconds\x124\n" +
+	"\acolumns\x18\x10 \x03(\v2\x1a.noded.v1.StatsWatchColumnR\acolumns\x12\x1b\n" +
+	"\tmask_rows\x18\x11 \x03(\rR\bmaskRows\x12\x14\n" +
+	"\x05masks\x18\x12 \x03(\x04R\x05masks\x128\n" +
+	"\bproblems\x18\x13 \x01(\v2\x1c.noded.v1.StatsWatchProblemsR\bproblems\"P\n" +
 	"\x11StatsWatchSubject\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\rR\x02id\x12+\n" +
-	"\asubject\x18\x02 \x01(\v2\x11.noded.v1.SubjectR\asubject\"*\n" +
+	"\asubject\x18\x02 \x01(\v2\x11.noded.v1.SubjectR\asubject\"@\n" +
 	"\x10StatsWatchColumn\x12\x16\n" +
-	"\x06deltas\x18\x01 \x03(\x12R\x06deltas\"\xbc\x02\n" +
+	"\x06deltas\x18\x01 \x03(\x12R\x06deltas\x12\x14\n" +
+	"\x05shift\x18\x02 \x01(\rR\x05shift\"0\n" +
+	"\x12StatsWatchProblems\x12\x1a\n" +
+	"\bproblems\x18\x01 \x03(\tR\bproblems\"\xbc\x02\n" +
 	"\x18StatsServiceQueryRequest\x12)\n" +
 	"\x05kinds\x18\x01 \x03(\x0e2\x13.noded.v1.StatsKindR\x05kinds\x12)\n" +
 	"\x04pods\x18\x02 \x01(\v2\x15.noded.v1.PodSelectorR\x04pods\x12\x1e\n" +
@@ -2716,13 +3088,15 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\ametrics\x18\x05 \x03(\tR\ametrics\x120\n" +
 	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
-	"\x06points\x18\b \x01(\rR\x06points\"\xb7\x01\n" +
+	"\x06points\x18\b \x01(\rR\x06points\"\x9b\x02\n" +
 	"\x19StatsServiceQueryResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12-\n" +
 	"\x06series\x18\x02 \x03(\v2\x15.noded.v1.StatsSeriesR\x06series\x12;\n" +
 	"\voldest_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"oldestTime\x12\x1a\n" +
-	"\bproblems\x18\x04 \x03(\tR\bproblems\"\xd6\x02\n" +
+	"\bproblems\x18\x04 \x03(\tR\bproblems\x120\n" +
+	"\x05since\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"\xec\x02\n" +
 	"\vStatsSeries\x12+\n" +
 	"\asubject\x18\x01 \x01(\v2\x11.noded.v1.SubjectR\asubject\x12\x16\n" +
 	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x18\n" +
@@ -2736,7 +3110,8 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x03max\x18\t \x01(\x01R\x03max\x12\x12\n" +
 	"\x04last\x18\n" +
 	" \x01(\x01R\x04last\x12\x16\n" +
-	"\x06points\x18\v \x03(\x01R\x06points*\x7f\n" +
+	"\x06points\x18\v \x03(\x01R\x06points\x12\x14\n" +
+	"\x05ended\x18\f \x01(\bR\x05ended*\x7f\n" +
 	"\tStatsKind\x12\x1a\n" +
 	"\x16STATS_KIND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTATS_KIND_NODE\x10\x01\x12\x12\n" +
@@ -2769,7 +3144,7 @@ func file_noded_v1_stats_proto_rawDescGZIP() []byte {
 }
 
 var file_noded_v1_stats_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_noded_v1_stats_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_noded_v1_stats_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_noded_v1_stats_proto_goTypes = []any{
 	(StatsKind)(0),                      // 0: noded.v1.StatsKind
 	(StatsSort)(0),                      // 1: noded.v1.StatsSort
@@ -2792,72 +3167,77 @@ var file_noded_v1_stats_proto_goTypes = []any{
 	(*StatsServiceWatchResponse)(nil),   // 18: noded.v1.StatsServiceWatchResponse
 	(*StatsWatchSubject)(nil),           // 19: noded.v1.StatsWatchSubject
 	(*StatsWatchColumn)(nil),            // 20: noded.v1.StatsWatchColumn
-	(*StatsServiceQueryRequest)(nil),    // 21: noded.v1.StatsServiceQueryRequest
-	(*StatsServiceQueryResponse)(nil),   // 22: noded.v1.StatsServiceQueryResponse
-	(*StatsSeries)(nil),                 // 23: noded.v1.StatsSeries
-	nil,                                 // 24: noded.v1.Subject.LabelsEntry
-	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
-	(*PodSelector)(nil),                 // 26: noded.v1.PodSelector
+	(*StatsWatchProblems)(nil),          // 21: noded.v1.StatsWatchProblems
+	(*StatsServiceQueryRequest)(nil),    // 22: noded.v1.StatsServiceQueryRequest
+	(*StatsServiceQueryResponse)(nil),   // 23: noded.v1.StatsServiceQueryResponse
+	(*StatsSeries)(nil),                 // 24: noded.v1.StatsSeries
+	nil,                                 // 25: noded.v1.Subject.LabelsEntry
+	(*timestamppb.Timestamp)(nil),       // 26: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),         // 27: google.protobuf.Duration
-	(ContainerType)(0),                  // 28: noded.v1.ContainerType
-	(*ContainerResources)(nil),          // 29: noded.v1.ContainerResources
+	(*PodSelector)(nil),                 // 28: noded.v1.PodSelector
+	(ContainerType)(0),                  // 29: noded.v1.ContainerType
+	(*ContainerResources)(nil),          // 30: noded.v1.ContainerResources
 }
 var file_noded_v1_stats_proto_depIdxs = []int32{
 	4,  // 0: noded.v1.StatsServiceGetNodeResponse.machine:type_name -> noded.v1.Machine
 	9,  // 1: noded.v1.StatsServiceGetNodeResponse.usage:type_name -> noded.v1.Usage
 	5,  // 2: noded.v1.StatsServiceGetNodeResponse.filesystems:type_name -> noded.v1.Filesystem
-	25, // 3: noded.v1.StatsServiceGetNodeResponse.current_time:type_name -> google.protobuf.Timestamp
-	25, // 4: noded.v1.Machine.boot_time:type_name -> google.protobuf.Timestamp
-	0,  // 5: noded.v1.StatsServiceListRequest.kinds:type_name -> noded.v1.StatsKind
-	26, // 6: noded.v1.StatsServiceListRequest.pods:type_name -> noded.v1.PodSelector
-	1,  // 7: noded.v1.StatsServiceListRequest.sort:type_name -> noded.v1.StatsSort
-	9,  // 8: noded.v1.StatsServiceListResponse.usages:type_name -> noded.v1.Usage
-	25, // 9: noded.v1.StatsServiceListResponse.current_time:type_name -> google.protobuf.Timestamp
-	27, // 10: noded.v1.StatsServiceListResponse.interval:type_name -> google.protobuf.Duration
-	0,  // 11: noded.v1.Subject.kind:type_name -> noded.v1.StatsKind
-	28, // 12: noded.v1.Subject.container_type:type_name -> noded.v1.ContainerType
-	24, // 13: noded.v1.Subject.labels:type_name -> noded.v1.Subject.LabelsEntry
-	29, // 14: noded.v1.Subject.resources:type_name -> noded.v1.ContainerResources
-	25, // 15: noded.v1.Subject.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 16: noded.v1.Usage.subject:type_name -> noded.v1.Subject
-	25, // 17: noded.v1.Usage.time:type_name -> google.protobuf.Timestamp
-	27, // 18: noded.v1.Usage.window:type_name -> google.protobuf.Duration
-	11, // 19: noded.v1.Usage.cpu:type_name -> noded.v1.CpuUsage
-	12, // 20: noded.v1.Usage.memory:type_name -> noded.v1.MemoryUsage
-	13, // 21: noded.v1.Usage.network:type_name -> noded.v1.NetworkUsage
-	14, // 22: noded.v1.Usage.io:type_name -> noded.v1.IoUsage
-	15, // 23: noded.v1.Usage.filesystem:type_name -> noded.v1.FilesystemUsage
-	16, // 24: noded.v1.Usage.pressure:type_name -> noded.v1.PressureUsage
-	10, // 25: noded.v1.Usage.containers:type_name -> noded.v1.ContainersUsage
-	0,  // 26: noded.v1.StatsServiceWatchRequest.kinds:type_name -> noded.v1.StatsKind
-	27, // 27: noded.v1.StatsServiceWatchRequest.interval:type_name -> google.protobuf.Duration
-	25, // 28: noded.v1.StatsServiceWatchResponse.time:type_name -> google.protobuf.Timestamp
+	26, // 3: noded.v1.StatsServiceGetNodeResponse.current_time:type_name -> google.protobuf.Timestamp
+	27, // 4: noded.v1.StatsServiceGetNodeResponse.interval:type_name -> google.protobuf.Duration
+	26, // 5: noded.v1.Machine.boot_time:type_name -> google.protobuf.Timestamp
+	0,  // 6: noded.v1.StatsServiceListRequest.kinds:type_name -> noded.v1.StatsKind
+	28, // 7: noded.v1.StatsServiceListRequest.pods:type_name -> noded.v1.PodSelector
+	1,  // 8: noded.v1.StatsServiceListRequest.sort:type_name -> noded.v1.StatsSort
+	9,  // 9: noded.v1.StatsServiceListResponse.usages:type_name -> noded.v1.Usage
+	26, // 10: noded.v1.StatsServiceListResponse.current_time:type_name -> google.protobuf.Timestamp
+	27, // 11: noded.v1.StatsServiceListResponse.interval:type_name -> google.protobuf.Duration
+	0,  // 12: noded.v1.Subject.kind:type_name -> noded.v1.StatsKind
+	29, // 13: noded.v1.Subject.container_type:type_name -> noded.v1.ContainerType
+	25, // 14: noded.v1.Subject.labels:type_name -> noded.v1.Subject.LabelsEntry
+	30, // 15: noded.v1.Subject.resources:type_name -> noded.v1.ContainerResources
+	26, // 16: noded.v1.Subject.start_time:type_name -> google.protobuf.Timestamp
+	8,  // 17: noded.v1.Usage.subject:type_name -> noded.v1.Subject
+	26, // 18: noded.v1.Usage.time:type_name -> google.protobuf.Timestamp
+	27, // 19: noded.v1.Usage.window:type_name -> google.protobuf.Duration
+	11, // 20: noded.v1.Usage.cpu:type_name -> noded.v1.CpuUsage
+	12, // 21: noded.v1.Usage.memory:type_name -> noded.v1.MemoryUsage
+	13, // 22: noded.v1.Usage.network:type_name -> noded.v1.NetworkUsage
+	14, // 23: noded.v1.Usage.io:type_name -> noded.v1.IoUsage
+	15, // 24: noded.v1.Usage.filesystem:type_name -> noded.v1.FilesystemUsage
+	16, // 25: noded.v1.Usage.pressure:type_name -> noded.v1.PressureUsage
+	10, // 26: noded.v1.Usage.containers:type_name -> noded.v1.ContainersUsage
+	0,  // 27: noded.v1.StatsServiceWatchRequest.kinds:type_name -> noded.v1.StatsKind
+	27, // 28: noded.v1.StatsServiceWatchRequest.interval:type_name -> google.protobuf.Duration
 	27, // 29: noded.v1.StatsServiceWatchResponse.interval:type_name -> google.protobuf.Duration
-	19, // 30: noded.v1.StatsServiceWatchResponse.added:type_name -> noded.v1.StatsWatchSubject
-	20, // 31: noded.v1.StatsServiceWatchResponse.columns:type_name -> noded.v1.StatsWatchColumn
-	8,  // 32: noded.v1.StatsWatchSubject.subject:type_name -> noded.v1.Subject
-	0,  // 33: noded.v1.StatsServiceQueryRequest.kinds:type_name -> noded.v1.StatsKind
-	26, // 34: noded.v1.StatsServiceQueryRequest.pods:type_name -> noded.v1.PodSelector
-	25, // 35: noded.v1.StatsServiceQueryRequest.since:type_name -> google.protobuf.Timestamp
-	25, // 36: noded.v1.StatsServiceQueryRequest.until:type_name -> google.protobuf.Timestamp
-	23, // 37: noded.v1.StatsServiceQueryResponse.series:type_name -> noded.v1.StatsSeries
-	25, // 38: noded.v1.StatsServiceQueryResponse.oldest_time:type_name -> google.protobuf.Timestamp
-	8,  // 39: noded.v1.StatsSeries.subject:type_name -> noded.v1.Subject
-	25, // 40: noded.v1.StatsSeries.first_time:type_name -> google.protobuf.Timestamp
-	25, // 41: noded.v1.StatsSeries.last_time:type_name -> google.protobuf.Timestamp
-	2,  // 42: noded.v1.StatsService.GetNode:input_type -> noded.v1.StatsServiceGetNodeRequest
-	6,  // 43: noded.v1.StatsService.List:input_type -> noded.v1.StatsServiceListRequest
-	17, // 44: noded.v1.StatsService.Watch:input_type -> noded.v1.StatsServiceWatchRequest
-	21, // 45: noded.v1.StatsService.Query:input_type -> noded.v1.StatsServiceQueryRequest
-	3,  // 46: noded.v1.StatsService.GetNode:output_type -> noded.v1.StatsServiceGetNodeResponse
-	7,  // 47: noded.v1.StatsService.List:output_type -> noded.v1.StatsServiceListResponse
-	18, // 48: noded.v1.StatsService.Watch:output_type -> noded.v1.StatsServiceWatchResponse
-	22, // 49: noded.v1.StatsService.Query:output_type -> noded.v1.StatsServiceQueryResponse
-	46, // [46:50] is the sub-list for method output_type
-	42, // [42:46] is the sub-list for method input_type
-	42, // [42:42] is the sub-list for extension type_name
-	42, // [42:42] is the sub-list for extension extendee
-	0,  // [0:42] is the sub-list for field type_name
+	26, // 30: noded.v1.StatsServiceWatchResponse.time:type_name -> google.protobuf.Timestamp
+	19, // 31: noded.v1.StatsServiceWatchResponse.subjects:type_name -> noded.v1.StatsWatchSubject
+	20, // 32: noded.v1.StatsServiceWatchResponse.columns:type_name -> noded.v1.StatsWatchColumn
+	21, // 33: noded.v1.StatsServiceWatchResponse.problems:type_name -> noded.v1.StatsWatchProblems
+	8,  // 34: noded.v1.StatsWatchSubject.subject:type_name -> noded.v1.Subject
+	0,  // 35: noded.v1.StatsServiceQueryRequest.kinds:type_name -> noded.v1.StatsKind
+	28, // 36: noded.v1.StatsServiceQueryRequest.pods:type_name -> noded.v1.PodSelector
+	26, // 37: noded.v1.StatsServiceQueryRequest.since:type_name -> google.protobuf.Timestamp
+	26, // 38: noded.v1.StatsServiceQueryRequest.until:type_name -> google.protobuf.Timestamp
+	24, // 39: noded.v1.StatsServiceQueryResponse.series:type_name -> noded.v1.StatsSeries
+	26, // 40: noded.v1.StatsServiceQueryResponse.oldest_time:type_name -> google.protobuf.Timestamp
+	26, // 41: noded.v1.StatsServiceQueryResponse.since:type_name -> google.protobuf.Timestamp
+	26, // 42: noded.v1.StatsServiceQueryResponse.until:type_name -> google.protobuf.Timestamp
+	8,  // 43: noded.v1.StatsSeries.subject:type_name -> noded.v1.Subject
+	26, // 44: noded.v1.StatsSeries.first_time:type_name -> google.protobuf.Timestamp
+	26, // 45: noded.v1.StatsSeries.last_time:type_name -> google.protobuf.Timestamp
+	2,  // 46: noded.v1.StatsService.GetNode:input_type -> noded.v1.StatsServiceGetNodeRequest
+	6,  // 47: noded.v1.StatsService.List:input_type -> noded.v1.StatsServiceListRequest
+	17, // 48: noded.v1.StatsService.Watch:input_type -> noded.v1.StatsServiceWatchRequest
+	22, // 49: noded.v1.StatsService.Query:input_type -> noded.v1.StatsServiceQueryRequest
+	3,  // 50: noded.v1.StatsService.GetNode:output_type -> noded.v1.StatsServiceGetNodeResponse
+	7,  // 51: noded.v1.StatsService.List:output_type -> noded.v1.StatsServiceListResponse
+	18, // 52: noded.v1.StatsService.Watch:output_type -> noded.v1.StatsServiceWatchResponse
+	23, // 53: noded.v1.StatsService.Query:output_type -> noded.v1.StatsServiceQueryResponse
+	50, // [50:54] is the sub-list for method output_type
+	46, // [46:50] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_noded_v1_stats_proto_init() }
@@ -2881,7 +3261,7 @@ func file_noded_v1_stats_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_noded_v1_stats_proto_rawDesc), len(file_noded_v1_stats_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   23,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -33,14 +33,14 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // StatsService says what the node, its pods, containers and systemd units use. Every figure has the time at which it was read.
-// Counters are cumulative since start_time; rates are apart and are of the window that they name.
+// Counters are cumulative since start_time; rates are apart and are of the window that they name. Each answer names its node.
 type StatsServiceClient interface {
 	// GetNode returns what the node has and uses.
 	GetNode(ctx context.Context, in *StatsServiceGetNodeRequest, opts ...grpc.CallOption) (*StatsServiceGetNodeResponse, error)
 	// List returns what pods, containers or units use.
 	List(ctx context.Context, in *StatsServiceListRequest, opts ...grpc.CallOption) (*StatsServiceListResponse, error)
 	// Watch streams the counters of everything, and what changed at each look, until the caller cancels. It is made for programs that
-	// keep the figures of many nodes: who is who is said once, and figures are differences.
+	// keep the figures of many nodes: who is who is said once, and figures are differences. After a break it goes on where it was.
 	Watch(ctx context.Context, in *StatsServiceWatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StatsServiceWatchResponse], error)
 	// Query summarises what was used over a time that has passed.
 	Query(ctx context.Context, in *StatsServiceQueryRequest, opts ...grpc.CallOption) (*StatsServiceQueryResponse, error)
@@ -108,14 +108,14 @@ func (c *statsServiceClient) Query(ctx context.Context, in *StatsServiceQueryReq
 // for forward compatibility.
 //
 // StatsService says what the node, its pods, containers and systemd units use. Every figure has the time at which it was read.
-// Counters are cumulative since start_time; rates are apart and are of the window that they name.
+// Counters are cumulative since start_time; rates are apart and are of the window that they name. Each answer names its node.
 type StatsServiceServer interface {
 	// GetNode returns what the node has and uses.
 	GetNode(context.Context, *StatsServiceGetNodeRequest) (*StatsServiceGetNodeResponse, error)
 	// List returns what pods, containers or units use.
 	List(context.Context, *StatsServiceListRequest) (*StatsServiceListResponse, error)
 	// Watch streams the counters of everything, and what changed at each look, until the caller cancels. It is made for programs that
-	// keep the figures of many nodes: who is who is said once, and figures are differences.
+	// keep the figures of many nodes: who is who is said once, and figures are differences. After a break it goes on where it was.
 	Watch(*StatsServiceWatchRequest, grpc.ServerStreamingServer[StatsServiceWatchResponse]) error
 	// Query summarises what was used over a time that has passed.
 	Query(context.Context, *StatsServiceQueryRequest) (*StatsServiceQueryResponse, error)
