@@ -16,6 +16,9 @@ const (
 	maxNearLength = 253
 )
 
+// Near returns at most three of the candidates that are perhaps meant by a name that none of them has, nearest first.
+func Near(name string, candidates []string) []string { return nearNames(name, candidates) }
+
 // nearNames returns the names that are perhaps meant by name, nearest first: those that begin with it or hold it, and those
 // that a few typing errors lead to.
 func nearNames(name string, candidates []string) []string {

@@ -94,4 +94,7 @@ type Snapshot struct {
 	Usages []Usage
 	// Problems say what is known only in part, and why: a sentence each.
 	Problems []string
+
+	// names is what the inventory knew; nil for nothing.
+	names *inventory.Snapshot
 }

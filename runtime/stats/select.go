@@ -1,0 +1,259 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package stats
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/noded/noded/journal/glob"
+	"github.com/noded/noded/journal/unitname"
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/stats/metric"
+)
+
+// Select returns the figures that a selection names: by kind (node, pods, containers, units), and in its order. They are those of the
+// snapshot. Only what has figures is in it: a pod of which nothing runs has none. A name that nothing has is a *inventory.NotFoundError, a
+// label selector that cannot be read an inventory.ErrBadSelector, and what can be no unit a *journal.QueryError.
+func (s *Snapshot) Select(sel Selection) ([]*Usage, error) {
+	entities := make([]*Entity, 0, len(s.Usages)+1)
+	all := make([]*Usage, 0, len(s.Usages)+1)
+	add := func(u *Usage) {
+		if u.Entity != nil {
+			all, entities = append(all, u), append(entities, u.Entity)
+		}
+	}
+	add(&s.Node)
+	for i := range s.Usages {
+		add(&s.Usages[i])
+	}
+	c, err := choose(&sel, s.names, entities)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Usage
+	for _, kind := range c.kinds {
+		of := make([]*Usage, 0, len(all))
+		for _, u := range all {
+			if u.Entity.Key.Kind == kind && c.wants(u.Entity) {
+				of = append(of, u)
+			}
+		}
+		sel.Sort.sort(of)
+		if sel.Limit > 0 && len(of) > sel.Limit {
+			of = of[:sel.Limit]
+		}
+		out = append(out, of...)
+	}
+	return out, nil
+}
+
+// byName is the order of what is of one kind.
+func byName(a, b *Entity) int {
+	if a.Key.Kind == KindUnit {
+		return strings.Compare(a.Key.ID, b.Key.ID)
+	}
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Pod, b.Pod), strings.Compare(a.Name, b.Name),
+		strings.Compare(a.UID, b.UID), strings.Compare(a.ContainerID, b.ContainerID))
+}
+
+// sort sorts figures of one kind.
+func (s Sort) sort(usages []*Usage) {
+	slices.SortStableFunc(usages, func(a, b *Usage) int {
+		va, oka := s.value(a)
+		vb, okb := s.value(b)
+		switch {
+		case oka != okb && oka:
+			return -1
+		case oka != okb:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(vb, va), byName(a.Entity, b.Entity))
+	})
+}
+
+// value is what figures are sorted by; ok is false if it is not known.
+func (s Sort) value(u *Usage) (v float64, ok bool) {
+	sums := u.Entity.Key.Kind == KindPod && u.Sum.Containers > 0
+	switch s {
+	case SortCPU:
+		if sums {
+			return u.Sum.CPU, u.Sum.Rated
+		}
+		return u.Rates.Get(metric.CPUUsage)
+	case SortMemory:
+		if sums {
+			return float64(u.Sum.WorkingSet), true
+		}
+		n, ok := u.Numbers.Get(metric.MemoryWorkingSet)
+		return float64(n), ok
+	case SortSwap:
+		if sums {
+			return float64(u.Sum.Swap), true
+		}
+		n, ok := u.Numbers.Get(metric.MemorySwap)
+		return float64(n), ok
+	case SortNetwork:
+		return both(u, metric.NetworkReceiveBytes, metric.NetworkTransmitBytes)
+	case SortDisk:
+		return both(u, metric.IOReadBytes, metric.IOWriteBytes)
+	default:
+		return 0, false
+	}
+}
+
+func both(u *Usage, a, b metric.ID) (float64, bool) {
+	return u.Rates.Value(a) + u.Rates.Value(b), u.Rates.Has(a) || u.Rates.Has(b)
+}
+
+// chooser tells whether a selection means something.
+type chooser struct {
+	// kinds are sorted, each once.
+	kinds []Kind
+	// pods are nil for all.
+	pods       map[podKey]bool
+	containers []string
+	// units are full names or patterns.
+	units []string
+}
+
+// choose returns the chooser of a selection among entities. known is what an inventory tells of them; nil for nothing.
+func choose(sel *Selection, known *inventory.Snapshot, entities []*Entity) (*chooser, error) {
+	c := &chooser{kinds: slices.Clone(sel.Kinds)}
+	if len(c.kinds) == 0 {
+		c.kinds = []Kind{KindPod}
+	}
+	slices.Sort(c.kinds)
+	c.kinds = slices.Compact(c.kinds)
+	if sel.Pods != nil && (c.of(KindPod) || c.of(KindContainer)) {
+		if err := c.choosePods(*sel.Pods, known, entities); err != nil {
+			return nil, err
+		}
+	}
+	if c.of(KindContainer) {
+		if err := c.chooseContainers(sel.Containers, known, entities); err != nil {
+			return nil, err
+		}
+	}
+	if c.of(KindUnit) {
+		if err := c.chooseUnits(sel.Units, entities); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *chooser) of(kind Kind) bool { return slices.Contains(c.kinds, kind) }
+
+// wants reports whether something is meant, whose kind is.
+func (c *chooser) wants(e *Entity) bool {
+	switch e.Key.Kind {
+	case KindPod:
+		return c.pods == nil || c.pods[podOf(e)]
+	case KindContainer:
+		return (c.pods == nil || e.Pod != "" && c.pods[podOf(e)]) &&
+			(len(c.containers) == 0 || slices.ContainsFunc(c.containers, func(text string) bool { return isContainer(e, text) }))
+	case KindUnit:
+		return len(c.units) == 0 || slices.ContainsFunc(c.units, func(pattern string) bool { return glob.Match(pattern, e.Name) })
+	default:
+		return true
+	}
+}
+
+// podOf is the pod that something is, or is in.
+func podOf(e *Entity) podKey { return podKey{e.Namespace, e.Pod, e.UID} }
+
+// choosePods finds the pods, by what an inventory knows of them, or by as much as there is about those that it does not know.
+func (c *chooser) choosePods(sel inventory.PodSelector, known *inventory.Snapshot, entities []*Entity) error {
+	all := &inventory.Snapshot{}
+	have := map[podKey]bool{}
+	if known != nil {
+		all.Pods = slices.Clip(known.Pods)
+		for i := range known.Pods {
+			have[keyOf(&known.Pods[i])] = true
+		}
+	}
+	for _, e := range entities {
+		if e.Pod == "" || have[podOf(e)] {
+			continue
+		}
+		have[podOf(e)] = true
+		all.Pods = append(all.Pods, inventory.Pod{
+			Namespace: e.Namespace, Name: e.Pod, UID: e.UID, Labels: e.Labels, LogsOnly: e.Labels == nil, HostNetwork: e.HostNetwork,
+		})
+	}
+	pods, err := all.Select(sel)
+	if err != nil {
+		return err
+	}
+	c.pods = make(map[podKey]bool, len(pods))
+	for i := range pods {
+		c.pods[keyOf(&pods[i])] = true
+	}
+	return nil
+}
+
+// isContainer reports whether a text means a container: its name, its id or the beginning of it.
+func isContainer(e *Entity, text string) bool {
+	return e.Name == text || strings.HasPrefix(e.ContainerID, text)
+}
+
+func (c *chooser) chooseContainers(texts []string, known *inventory.Snapshot, entities []*Entity) error {
+	for _, text := range texts {
+		id := text
+		if _, rest, found := strings.Cut(text, "://"); found { // as in the status of a pod
+			id = rest
+		}
+		if id == "" {
+			return &inventory.SelectorError{Value: text, Reason: "it must be the name or the id of a container, or the beginning of an id"}
+		}
+		c.containers = append(c.containers, id)
+		var candidates []string
+		found := known != nil && knowsContainer(known, id) // then it has no figures
+		for _, e := range entities {
+			if e.Key.Kind != KindContainer || c.pods != nil && !c.pods[podOf(e)] {
+				continue
+			}
+			found = found || isContainer(e, id)
+			candidates = append(candidates, e.Name)
+		}
+		if !found {
+			return &inventory.NotFoundError{Kind: "containers", Name: id, Near: inventory.Near(id, candidates)}
+		}
+	}
+	return nil
+}
+
+// knowsContainer reports whether an inventory knows a container of a name or an id.
+func knowsContainer(known *inventory.Snapshot, text string) bool {
+	is := func(c inventory.Container) bool { return c.Name == text || strings.HasPrefix(c.ID, text) }
+	return slices.ContainsFunc(known.Containers, is) ||
+		slices.ContainsFunc(known.Pods, func(p inventory.Pod) bool { return slices.ContainsFunc(p.Containers, is) })
+}
+
+func (c *chooser) chooseUnits(texts []string, entities []*Entity) error {
+	for _, text := range texts {
+		name, err := unitname.Mangle(text, true)
+		if err != nil {
+			return err
+		}
+		c.units = append(c.units, name)
+		if glob.IsPattern(name) {
+			continue
+		}
+		var candidates []string
+		found := false
+		for _, e := range entities {
+			if e.Key.Kind == KindUnit {
+				found = found || e.Name == name
+				candidates = append(candidates, e.Name)
+			}
+		}
+		if !found {
+			return &inventory.NotFoundError{Kind: "units", Name: name, Near: inventory.Near(name, candidates)}
+		}
+	}
+	return nil
+}
