@@ -6,6 +6,7 @@ package stats
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/noded/noded/runtime/inventory"
@@ -59,7 +60,8 @@ func (p *past) forgetNetwork(kept []metric.ID) {
 type together struct {
 	containers            int
 	cpu, workingSet, swap float64
-	rated, partial        bool
+	// unrated: one of them has no rate yet, partial: one is not in it.
+	rated, unrated, partial bool
 }
 
 // record tells history of what was read. Of all that is there it does so at the usual interval, however often somebody wants looks, so that
@@ -126,6 +128,7 @@ func (l *looker) recordOne(s *slot, due bool, sum *together) bool {
 	}
 	if s.key.kind == KindContainer && sum != nil {
 		sum.containers++
+		sum.unrated = sum.unrated || !hasValue(values, metric.CPUUsage)
 	}
 	if pod && sum != nil && !sum.partial {
 		values = sum.put(values)
@@ -134,6 +137,10 @@ func (l *looker) recordOne(s *slot, due bool, sum *together) bool {
 	p.rated = p.rated || u.Window > 0
 	l.append(s, u.Time, values)
 	return true
+}
+
+func hasValue(values []HistoryValue, id metric.ID) bool {
+	return slices.ContainsFunc(values, func(v HistoryValue) bool { return v.ID == id })
 }
 
 // historyValue is one number as history has it.
@@ -193,7 +200,7 @@ func (t *together) put(values []HistoryValue) []HistoryValue {
 	if t.containers == 0 {
 		return values
 	}
-	if t.rated {
+	if t.rated && !t.unrated {
 		values = append(values, HistoryValue{metric.CPUUsage, t.cpu})
 	}
 	return append(values, HistoryValue{metric.MemoryWorkingSet, t.workingSet}, HistoryValue{metric.MemorySwap, t.swap})
