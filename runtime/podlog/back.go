@@ -127,12 +127,15 @@ func sameRun(entries []entry, i int) []entry {
 	return entries[from:i]
 }
 
+// lineStartBytes is how much is read at a time where a line is expected to end.
+const lineStartBytes = 4 << 10
+
 // lineStart returns where a line begins at an offset or after it; end if there is none before.
 func (s *segment) lineStart(off, end int64) int64 {
 	if off == 0 {
 		return 0
 	}
-	buf := make([]byte, min(end-off+1, lookBackBytes))
+	buf := make([]byte, min(end-off+1, lineStartBytes))
 	for at := off - 1; at < end; {
 		n, err := s.readAt(buf[:min(int64(len(buf)), end-at)], at)
 		if i := bytes.IndexByte(buf[:n], '\n'); i >= 0 {
@@ -212,6 +215,8 @@ type mark struct {
 type block struct {
 	seg      *segment
 	from, to int64
+	// start is where the lines begin that are unfinished at from.
+	start int64
 	// end: it is at the end of the last file of a run, and nothing more is expected there. torn: not even the end of a line.
 	end, torn bool
 	// cut: it ends with a partial record of this stream, whose line goes on.
@@ -288,7 +293,8 @@ func (b *backwards) next() (block, error) {
 			if b.to-length <= 0 {
 				from = 0
 			}
-			out := block{seg: b.seg, from: from, to: b.to, end: b.end, torn: b.torn, cut: b.cut, before: b.before}
+			start, _ := b.seg.openStart(from, b.r.lookBack())
+			out := block{seg: b.seg, from: from, to: b.to, start: start, end: b.end, torn: b.torn, cut: b.cut, before: b.before}
 			b.to, b.end, b.torn, b.cut = from, false, false, StreamUnknown
 			return out, nil
 		}
@@ -304,14 +310,12 @@ func (b *backwards) close() {
 
 // each calls yield for every record that ends in the block and that the query selects.
 func (r *reader) each(s *scanner, b block, yield func(*Record)) error {
-	start := b.from
 	if b.from == 0 && len(b.before) > 0 {
 		r.prime(s, b.before)
 	} else {
 		s.forget()
-		start, _ = b.seg.openStart(b.from, r.lookBack())
 	}
-	s.use(b.seg, start, b.to)
+	s.use(b.seg, b.start, b.to)
 	var rec Record
 	at, _, _ := b.seg.timeAt(b.from, b.to)
 	look := func() {
@@ -364,8 +368,7 @@ func (r *reader) beginTail(entries []entry) error {
 			return err
 		}
 		// What is before the block of the first record that is wanted.
-		start, _ := b.seg.openStart(b.from, r.lookBack())
-		marks = append(marks[:0], mark{end: b.from, pending: b.from - start})
+		marks = append(marks[:0], mark{end: b.from, pending: b.from - b.start})
 		wanted, dropped := int64(0), int64(0)
 		err = r.each(&s, b, func(rec *Record) {
 			wanted++
