@@ -86,6 +86,7 @@ func Status(err error) error {
 const (
 	ReasonDenied    = "DENIED"
 	ReasonExhausted = "EXHAUSTED"
+	ReasonTakenOver = "TAKEN_OVER"
 )
 
 // hintKey is the key of ErrorInfo.metadata with the next step for a person.
