@@ -61,6 +61,7 @@ type Client struct {
 	node    nodedv1.NodeServiceClient
 	logs    nodedv1.LogServiceClient
 	runtime nodedv1.RuntimeServiceClient
+	stats   nodedv1.StatsServiceClient
 
 	// mu guards the fields below.
 	mu      sync.Mutex
@@ -100,6 +101,7 @@ func Dial(cfg Config) (*Client, error) {
 	c.node = nodedv1.NewNodeServiceClient(c.conn)
 	c.logs = nodedv1.NewLogServiceClient(c.conn)
 	c.runtime = nodedv1.NewRuntimeServiceClient(c.conn)
+	c.stats = nodedv1.NewStatsServiceClient(c.conn)
 	return c, nil
 }
 

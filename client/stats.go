@@ -1,0 +1,98 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"time"
+
+	nodedv1 "github.com/noded/noded/proto/noded/v1"
+	"github.com/noded/noded/proto/wire"
+	"github.com/noded/noded/runtime/stats"
+)
+
+// NodeStats is what a node has and uses.
+type NodeStats struct {
+	Node        string
+	Machine     stats.Machine
+	Usage       stats.Usage
+	Filesystems []stats.Filesystem
+	// Problems say what is known only in part, and why: a sentence each.
+	Problems []string
+	// Now is the wall clock of the node when it answered, Interval how often it is looked at.
+	Now      time.Time
+	Interval time.Duration
+}
+
+// NodeStats returns what the node has and uses.
+func (c *Client) NodeStats(ctx context.Context) (*NodeStats, error) {
+	ctx, cancel := c.call(ctx)
+	defer cancel()
+	resp, err := c.stats.GetNode(ctx, &nodedv1.StatsServiceGetNodeRequest{})
+	if err != nil {
+		return nil, c.callError(err)
+	}
+	return &NodeStats{
+		Node: resp.GetNode(), Machine: wire.MachineFromProto(resp.GetMachine()), Usage: wire.StatsUsageFromProto(resp.GetUsage()),
+		Filesystems: wire.FilesystemsFromProto(resp.GetFilesystems()), Problems: resp.GetProblems(),
+		Now: resp.GetCurrentTime().AsTime(), Interval: resp.GetInterval().AsDuration(),
+	}, nil
+}
+
+// StatsList is what pods, containers or units of a node use.
+type StatsList struct {
+	Node   string
+	Usages []stats.Usage
+	// Problems say what is known only in part, and why: a sentence each.
+	Problems []string
+	// Now is the wall clock of the node when it answered, Interval how often it is looked at.
+	Now      time.Time
+	Interval time.Duration
+}
+
+// ListStats returns what those use that a selection names. A name that no pod has is an inventory.ErrNotFound.
+func (c *Client) ListStats(ctx context.Context, sel stats.Selection) (*StatsList, error) {
+	ctx, cancel := c.call(ctx)
+	defer cancel()
+	resp, err := c.stats.List(ctx, wire.StatsListToProto(&sel))
+	if err != nil {
+		return nil, c.callError(err)
+	}
+	return &StatsList{
+		Node: resp.GetNode(), Usages: wire.StatsUsagesFromProto(resp.GetUsages()), Problems: resp.GetProblems(),
+		Now: resp.GetCurrentTime().AsTime(), Interval: resp.GetInterval().AsDuration(),
+	}, nil
+}
+
+// StatsHistory is what was used.
+type StatsHistory struct {
+	Node string
+	stats.QueryResult
+	// Since and Until are the bounds of the time; Since is zero if it was not asked for and nothing is known.
+	Since, Until time.Time
+}
+
+// QueryStats summarises what was used.
+func (c *Client) QueryStats(ctx context.Context, q stats.QueryRequest) (*StatsHistory, error) {
+	ctx, cancel := c.call(ctx)
+	defer cancel()
+	resp, err := c.stats.Query(ctx, wire.StatsQueryToProto(&q))
+	if err != nil {
+		return nil, c.callError(err)
+	}
+	h := &StatsHistory{
+		Node:        resp.GetNode(),
+		QueryResult: stats.QueryResult{Series: wire.StatsSeriesFromProto(resp.GetSeries()), Problems: resp.GetProblems()},
+	}
+	if m := resp.GetOldestTime(); m != nil {
+		h.Oldest = m.AsTime()
+	}
+	if m := resp.GetSince(); m != nil {
+		h.Since = m.AsTime()
+	}
+	if m := resp.GetUntil(); m != nil {
+		h.Until = m.AsTime()
+	}
+	return h, nil
+}
