@@ -1,0 +1,86 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/noded/noded/runtime/stats/metric"
+)
+
+// sectorBytes is what /proc/diskstats counts in, whatever sectors a disk has.
+const sectorBytes = 512
+
+// eachDisk calls each for every line of /proc/diskstats, with reads, bytes read, writes and bytes written: major, minor, name, reads,
+// merged, sectors read, ms, writes, merged, sectors written, ...; see Documentation/admin-guide/iostats.rst of the kernel.
+func eachDisk(data []byte, each func(name []byte, counters row)) {
+	for len(data) > 0 {
+		var line, name, field []byte
+		line, data = nextLine(data)
+		_, line = nextField(line)
+		_, line = nextField(line)
+		name, line = nextField(line)
+		var fields [7]uint64
+		ok := len(name) > 0
+		for i := 0; i < len(fields) && ok; i++ {
+			field, line = nextField(line)
+			fields[i], ok = parseUint(field)
+		}
+		if ok && fields[2] <= math.MaxUint64/sectorBytes && fields[6] <= math.MaxUint64/sectorBytes {
+			each(name, row{fields[0], fields[2] * sectorBytes, fields[4], fields[6] * sectorBytes})
+		}
+	}
+}
+
+// nodeDisks sets the numbers of all disks. mu is held.
+func (r *Reader) nodeDisks(to *metric.Set) error {
+	if len(r.devices) == 0 {
+		return nil
+	}
+	data, err := r.read(r.proc, "diskstats")
+	if err != nil {
+		return err
+	}
+	now := make(map[string]row, len(r.devices))
+	eachDisk(data, func(name []byte, counters row) {
+		if r.devices[string(name)] {
+			now[string(name)] = counters
+		}
+	})
+	total := r.disks.add(now)
+	to.Put(metric.IOReads, total[0])
+	to.Put(metric.IOReadBytes, total[1])
+	to.Put(metric.IOWrites, total[2])
+	to.Put(metric.IOWriteBytes, total[3])
+	return nil
+}
+
+// findDisks returns the disks that are summed up; see the package comment. Partitions are not in /sys/block.
+func (r *Reader) findDisks() map[string]bool {
+	entries, err := os.ReadDir(filepath.Join(r.sys, "block"))
+	if err != nil {
+		return nil
+	}
+	found := map[string]bool{}
+	for _, entry := range entries {
+		name := entry.Name()
+		if strings.HasPrefix(name, "loop") || strings.HasPrefix(name, "ram") || strings.HasPrefix(name, "zram") {
+			continue
+		}
+		dir := filepath.Join(r.sys, "block", name)
+		// Paths of a disk with several of them are hidden, and counted in the disk.
+		if hidden, err := os.ReadFile(filepath.Join(dir, "hidden")); err == nil && strings.TrimSpace(string(hidden)) == "1" {
+			continue
+		}
+		if slaves, err := os.ReadDir(filepath.Join(dir, "slaves")); err == nil && len(slaves) > 0 {
+			continue
+		}
+		// In /proc/diskstats a slash of the name is one: cciss/c0d0.
+		found[strings.ReplaceAll(name, "!", "/")] = true
+	}
+	return found
+}

@@ -1,0 +1,140 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxMounts bounds the lines of a mountinfo that are looked at. A pod has about five.
+	maxMounts = 20_000
+	// maxFilesystems bounds the filesystems that are looked at.
+	maxFilesystems = 1_000
+)
+
+// mount is a line of /proc/PID/mountinfo; see proc_pid_mountinfo(5).
+type mount struct {
+	id uint64
+	// device is MAJOR:MINOR, the same for all mounts of a filesystem. root is what of it is mounted, point where.
+	device, root, point string
+	kind, source        string
+}
+
+// parseMountinfo reads /proc/PID/mountinfo. Where something is mounted over something else at the same place, only the last one is there.
+//
+//	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+func parseMountinfo(data []byte) []mount {
+	var mounts []mount
+	at := map[string]int{}
+	for n := 0; len(data) > 0 && n < maxMounts; n++ {
+		var line []byte
+		line, data = nextLine(data)
+		m, ok := parseMount(string(line))
+		if !ok {
+			continue
+		}
+		if i, covered := at[m.point]; covered {
+			mounts[i] = m
+			continue
+		}
+		at[m.point] = len(mounts)
+		mounts = append(mounts, m)
+	}
+	return mounts
+}
+
+func parseMount(line string) (m mount, ok bool) {
+	// A source can be empty, so that two blanks follow each other.
+	f := strings.Split(line, " ")
+	if len(f) < 6 {
+		return m, false
+	}
+	dash := slices.Index(f[6:], "-")
+	if dash < 0 || len(f[6:]) < dash+3 {
+		return m, false
+	}
+	id, err := strconv.ParseUint(f[0], 10, 63)
+	if err != nil {
+		return m, false
+	}
+	major, minor, ok := strings.Cut(f[2], ":")
+	if !ok || !isNumber(major) || !isNumber(minor) {
+		return m, false
+	}
+	m = mount{id: id, device: f[2], root: unescape(f[3]), point: unescape(f[4]), kind: unescape(f[6+dash+1]), source: unescape(f[6+dash+2])}
+	return m, strings.HasPrefix(m.point, "/")
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 32)
+	return err == nil
+}
+
+// unescape replaces \040 and the like, which mangle_path in fs/seq_file.c writes for blanks and backslashes.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+3 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(v))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// stored reports whether a mount is of a filesystem that stores something: it is on a block device or on a server. Images that are only
+// read are always full and are left out. The root is of interest whatever it is.
+func (m *mount) stored() bool {
+	switch m.kind {
+	case "squashfs", "iso9660", "erofs", "cramfs", "romfs", "udf":
+		return false
+	case "btrfs", "zfs", "bcachefs", "ubifs", // they have devices of their own, or several
+		"nfs", "nfs4", "cifs", "smb3", "ceph", "lustre", "gpfs", "glusterfs", "9p", "virtiofs", "fuse.glusterfs", "fuse.ceph":
+		return true
+	case "rootfs":
+		return false
+	}
+	return !strings.HasPrefix(m.device, "0:") || m.point == "/"
+}
+
+// better orders mounts of the same filesystem: whole ones before parts of it, near the root before others.
+func better(a, b mount) int {
+	whole := func(m mount) int {
+		if m.root == "/" {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(whole(a), whole(b)), cmp.Compare(len(a.point), len(b.point)), strings.Compare(a.point, b.point))
+}
+
+// filesystems returns the best mount of each filesystem that stores something, by mount point.
+func filesystems(mounts []mount) []mount {
+	best := map[string]mount{}
+	for _, m := range mounts {
+		if !m.stored() {
+			continue
+		}
+		if known, ok := best[m.device]; !ok || better(m, known) < 0 {
+			best[m.device] = m
+		}
+	}
+	found := make([]mount, 0, len(best))
+	for _, m := range best {
+		found = append(found, m)
+	}
+	slices.SortFunc(found, func(a, b mount) int { return strings.Compare(a.point, b.point) })
+	return found[:min(len(found), maxFilesystems)]
+}
