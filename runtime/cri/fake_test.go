@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fakeRuntime is a container runtime. A test changes its fields before it is started, and under mu after that.
 type fakeRuntime struct {
 	runtimeapi.UnimplementedRuntimeServiceServer
+	runtimeapi.UnimplementedImageServiceServer
 	eventservice.UnimplementedEventsServer
 	name string
 	// criEvents: it serves GetContainerEvents.
@@ -43,6 +44,9 @@ type fakeRuntime struct {
 	containers map[string]*fakeContainer
 	// before is called with the name of each method; its error is the answer.
 	before func(ctx context.Context, method string) error
+	// stats and images are what ListContainerStats and ImageFsInfo answer; nil: it does not serve them.
+	stats  []*runtimeapi.ContainerStats
+	images []*runtimeapi.FilesystemUsage
 	// wrongIDs: statuses are about something else.
 	wrongIDs bool
 
@@ -120,7 +124,7 @@ func newFake(name string) *fakeRuntime {
 		name: name, sandboxes: map[string]*runtimeapi.PodSandboxStatus{}, containers: map[string]*fakeContainer{},
 		calls: map[string]*atomic.Int64{},
 	}
-	for _, method := range []string{"Version", "ListPodSandbox", "ListContainers", "PodSandboxStatus", "ContainerStatus"} {
+	for _, method := range []string{"Version", "ListPodSandbox", "ListContainers", "PodSandboxStatus", "ContainerStatus", "ListContainerStats"} {
 		f.calls[method] = new(atomic.Int64)
 	}
 	return f
@@ -135,6 +139,7 @@ func (f *fakeRuntime) serve(t *testing.T, socket string) (stop func()) {
 	}
 	server := grpc.NewServer(grpc.MaxSendMsgSize(1 << 30))
 	runtimeapi.RegisterRuntimeServiceServer(server, f)
+	runtimeapi.RegisterImageServiceServer(server, f)
 	if f.name == nameContainerd {
 		eventservice.RegisterEventsServer(server, f)
 	}
@@ -235,6 +240,27 @@ func (f *fakeRuntime) ContainerStatus(ctx context.Context, r *runtimeapi.Contain
 		s.Id = "other"
 	}
 	return &runtimeapi.ContainerStatusResponse{Status: s, Info: map[string]string{"info": c.info}}, nil
+}
+
+func (f *fakeRuntime) ListContainerStats(ctx context.Context, _ *runtimeapi.ListContainerStatsRequest) (*runtimeapi.ListContainerStatsResponse, error) {
+	if err := f.called(ctx, "ListContainerStats"); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stats == nil {
+		return nil, status.Error(codes.Unimplemented, "no stats")
+	}
+	return &runtimeapi.ListContainerStatsResponse{Stats: f.stats}, nil
+}
+
+func (f *fakeRuntime) ImageFsInfo(context.Context, *runtimeapi.ImageFsInfoRequest) (*runtimeapi.ImageFsInfoResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.images == nil {
+		return nil, status.Error(codes.Unimplemented, "no images")
+	}
+	return &runtimeapi.ImageFsInfoResponse{ImageFilesystems: f.images}, nil
 }
 
 func (f *fakeRuntime) GetContainerEvents(_ *runtimeapi.GetEventsRequest, stream grpc.ServerStreamingServer[runtimeapi.ContainerEventResponse]) error {

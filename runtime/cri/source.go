@@ -60,7 +60,7 @@ func New(c Config) inventory.Source {
 	return s
 }
 
-// source implements inventory.Source and inventory.Attentive.
+// source implements inventory.Source, inventory.Attentive and inventory.Stored.
 type source struct {
 	config Config
 	// attended has a value after Attend; watched is what it was told.
@@ -73,6 +73,8 @@ type source struct {
 	mu     sync.Mutex
 	pods   []inventory.Pod
 	status inventory.RuntimeStatus
+	// conn is the connection to a runtime that has answered; nil for none.
+	conn *conn
 }
 
 // State implements inventory.Source.
@@ -173,6 +175,8 @@ func (s *source) connectTo(ctx context.Context, socket string, changed func()) (
 	if err != nil {
 		return false, c.explain(err)
 	}
+	s.setConnection(c)
+	defer s.setConnection(nil)
 	session := &session{
 		source: s, conn: c, store: s.store, hints: newHints(), changed: changed, pending: map[string]*pending{},
 		name: clip(version.GetRuntimeName(), 64), version: clip(version.GetRuntimeVersion(), 64), socket: socket,
