@@ -33,8 +33,10 @@ type Config struct {
 	Journal Journal
 	Logs    Logs
 	Runtime Runtime
+	Stats   Stats
 	State   State
 	Log     Log
+	Metrics Metrics
 	Limits  Limits
 }
 
@@ -146,6 +148,7 @@ func (c *Config) validate() []*Problem {
 			bad(key, "the path has %d bytes; the path of a socket can have %d", len(path), maxSocketPath)
 		}
 	}
+	c.Metrics.validate(bad)
 	l := &c.Limits
 	if l.MaxStreamsPerUser > l.MaxStreams {
 		bad("limits.max_streams_per_user", "%d is more than limits.max_streams, which is %d", l.MaxStreamsPerUser, l.MaxStreams)

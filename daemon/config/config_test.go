@@ -53,6 +53,7 @@ func TestDefault(t *testing.T) {
 		Journal: Journal{Engine: "auto"},
 		Logs:    Logs{PodsDirectory: "/var/log/pods", DockerDirectory: "/var/lib/docker/containers"},
 		Runtime: Runtime{DockerSocket: "/run/docker.sock"},
+		Stats:   Stats{Interval: 10 * time.Second, History: 15 * time.Minute, HistoryBytes: 16 << 20, CgroupRoot: "/sys/fs/cgroup"},
 		State:   State{Directory: "/var/lib/noded"},
 		Log:     Log{Level: slog.LevelInfo, Format: "auto"},
 		Limits: Limits{
@@ -126,6 +127,8 @@ func TestEveryKeyCanBeSetEverywhere(t *testing.T) {
 		"server.socket": "/tmp/s", "server.socket_mode": "0600", "server.reflection": "false", "journal.engine": "libsystemd",
 		"log.level": "warn", "log.format": "json", "limits.send_timeout": "7s", "limits.drain_timeout": "1h",
 		"logs.pods_directory": "/p", "logs.docker_directory": "/d", "runtime.sockets": "/a,/b", "runtime.docker_socket": "/c",
+		"stats.interval": "5m", "stats.history": "24h", "stats.history_bytes": "5MiB", "stats.cgroup_root": "/c",
+		"metrics.listen": "127.0.0.1:1", "metrics.web_config_file": "/w", "metrics.pod_labels": "app,app.kubernetes.io/name",
 		"limits.max_record_bytes": "3MiB", "limits.max_batch_bytes": "5KiB", "limits.max_request_bytes": "7",
 	}
 	for _, k := range Keys() {
@@ -144,6 +147,10 @@ func TestEveryKeyCanBeSetEverywhere(t *testing.T) {
 		fromFile := base
 		if strings.HasSuffix(k.Name, "_per_user") {
 			fromFile = nil
+		}
+		if k.Name == "metrics.web_config_file" {
+			base = append(base, "NODED_METRICS_LISTEN=127.0.0.1:1")
+			fromFile = base
 		}
 		for _, s := range []Sources{{File: path, Environ: fromFile}, {Environ: append(slices.Clone(base), k.Variable()+"="+value)}} {
 			loaded, err := Load(s)
@@ -198,6 +205,20 @@ func TestProblems(t *testing.T) {
 		{"list of lists", "runtime:\n  sockets:\n  - [/a]\n", []string{"FILE:3: runtime.sockets: want a list of values without commas"}},
 		{"comma in a list", "runtime:\n  sockets: ['/a,/b']\n", []string{"FILE:2: runtime.sockets: want a list of values without commas"}},
 		{"long socket of a runtime", "runtime: {sockets: [/" + strings.Repeat("x", 107) + "]}\n", []string{"FILE:1: runtime.sockets: the path has 108 bytes; the path of a socket can have 107"}},
+		{"often", "stats: {interval: 900ms}\n", []string{`FILE:1: stats.interval: "900ms": want a duration from 1s to 5m`}},
+		{"seldom", "stats: {interval: 301s}\n", []string{`FILE:1: stats.interval: "301s": want a duration from 1s to 5m`}},
+		{"never", "stats: {interval: 0}\n", []string{`FILE:1: stats.interval: "0": want a duration from 1s to 5m`}},
+		{"long history", "stats: {history: 25h}\n", []string{`FILE:1: stats.history: "25h": want a duration from 1m to 24h, or 0`}},
+		{"odd history", "stats: {history: -1m}\n", []string{`FILE:1: stats.history: "-1m": want a duration from 1m to 24h, or 0`}},
+		{"no cgroups", "stats: {cgroup_root: ''}\n", []string{`FILE:1: stats.cgroup_root: "": want an absolute path`}},
+		{"bare port", "metrics: {listen: ':9842'}\n", []string{`FILE:1: metrics.listen: ":9842": want an address before the port; 0.0.0.0 or [::] for all of the machine's`}},
+		{"name", "metrics: {listen: 'node:9842'}\n", []string{`FILE:1: metrics.listen: "node:9842": want an IP address and a port such as 127.0.0.1:9842`}},
+		{"no port", "metrics: {listen: '127.0.0.1:0'}\n", []string{`FILE:1: metrics.listen: "127.0.0.1:0": want an IP address and a port such as 127.0.0.1:9842`}},
+		{"open to all", "metrics: {listen: '0.0.0.0:9842'}\n", []string{"FILE:1: metrics.listen: 0.0.0.0:9842 is not an address of this machine alone; it needs metrics.web_config_file with a certificate"}},
+		{"open to others", "metrics: {listen: '[2001:db8::1]:9842'}\n", []string{"FILE:1: metrics.listen: [2001:db8::1]:9842 is not an address of this machine alone; it needs metrics.web_config_file with a certificate"}},
+		{"certificate for nothing", "metrics: {web_config_file: /w}\n", []string{"FILE:1: metrics.web_config_file: there is no metrics.listen that it could be for"}},
+		{"label", "metrics: {pod_labels: [app, 'a b']}\n", []string{`FILE:1: metrics.pod_labels: "a b": want the key of a label such as app.kubernetes.io/name`}},
+		{"same label", "metrics: {pod_labels: [a.b, a-b]}\n", []string{`FILE:1: metrics.pod_labels: "a.b" and "a-b" are the same to Prometheus: label_a_b`}},
 		{"pattern", "limits: {max_pattern_bytes: 2000}\n", []string{"FILE:1: limits.max_pattern_bytes: at most 1024"}},
 	}
 	for _, tt := range tests {
@@ -286,6 +307,50 @@ func FuzzParseFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestNoHistory(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"0", "0s"} {
+		loaded, err := Load(Sources{Environ: []string{"NODED_STATS_HISTORY=" + text}})
+		if err != nil || loaded.Config.Stats.History != 0 {
+			t.Errorf("stats.history: %s: %v", text, err)
+		}
+	}
+}
+
+func TestMetricsListen(t *testing.T) {
+	t.Parallel()
+	for _, listen := range []string{"", "127.0.0.1:9842", "127.8.8.8:1", "[::1]:9842", "localhost:9842", "[::ffff:127.0.0.1]:9842"} {
+		if _, err := Load(Sources{Environ: []string{"NODED_METRICS_LISTEN=" + listen}}); err != nil {
+			t.Errorf("%q: %v", listen, err)
+		}
+	}
+	for _, listen := range []string{"0.0.0.0:9842", "[::]:9842", "192.0.2.1:65535", "[fe80::1%eth0]:9842"} {
+		if _, err := Load(Sources{Environ: []string{"NODED_METRICS_LISTEN=" + listen}}); err == nil {
+			t.Errorf("%q without a certificate: no problem", listen)
+		}
+		if _, err := Load(Sources{Environ: []string{"NODED_METRICS_LISTEN=" + listen, "NODED_METRICS_WEB_CONFIG_FILE=/w"}}); err != nil {
+			t.Errorf("%q with a certificate: %v", listen, err)
+		}
+	}
+	for _, listen := range []string{"9842", ":9842", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "localhost", "node.example:1", "tcp://127.0.0.1:1", "[::1]", "127.0.0.1:-1"} {
+		if _, err := ParseListen(listen); err == nil {
+			t.Errorf("ParseListen(%q) found no problem", listen)
+		}
+	}
+}
+
+func TestLabelName(t *testing.T) {
+	t.Parallel()
+	if got := LabelName("app.kubernetes.io/part-of"); got != "label_app_kubernetes_io_part_of" {
+		t.Errorf("LabelName = %q", got)
+	}
+	for _, key := range []string{"", "/", "a/", "/a", "a/b/c", "a,b", "ä", strings.Repeat("x", 64)} {
+		if checkLabelKey(key) == nil {
+			t.Errorf("checkLabelKey(%q) found no problem", key)
+		}
+	}
 }
 
 func TestNodeNameIsText(t *testing.T) {

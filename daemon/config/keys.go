@@ -44,7 +44,7 @@ func (k Key) Text(c *Config) string { return k.value(c).String() }
 
 // Keys returns all keys, in the order of the documentation.
 func Keys() []Key {
-	return slices.Concat(nodeKeys(), serverKeys(), journalKeys(), containerKeys(), stateKeys(), logKeys(), limitKeys())
+	return slices.Concat(nodeKeys(), serverKeys(), journalKeys(), containerKeys(), statsKeys(), stateKeys(), logKeys(), metricsKeys(), limitKeys())
 }
 
 func nodeKeys() []Key {
@@ -114,7 +114,7 @@ func containerKeys() []Key {
 func stateKeys() []Key {
 	return []Key{{
 		Name: "state.directory", Flag: "state-directory", Default: "/var/lib/noded",
-		Doc:   "Directory for what must survive a restart. This release keeps nothing there.",
+		Doc:   "Directory for what must survive a restart: what was used, see stats.history.",
 		value: func(c *Config) value { return stringValue{&c.State.Directory} },
 	}}
 }
