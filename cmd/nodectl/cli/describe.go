@@ -30,12 +30,13 @@ type describeFlags struct {
 func newDescribeCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "describe",
-		Short: "Show what is known of a pod or a container",
-		Long:  "Show what the node knows of a pod or a container: its state, why it ended, and the last lines of its previous run.",
-		Args:  unknownCommand,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Show what is known of a pod, a container or the node",
+		Long: `Show what the node knows of a pod or a container: its state, why it ended, and the last lines of its previous run; or
+of itself: what it has and uses.`,
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newDescribePodCommand(g), newDescribeContainerCommand(g))
+	cmd.AddCommand(newDescribePodCommand(g), newDescribeContainerCommand(g), newDescribeNodeCommand(g))
 	return cmd
 }
 

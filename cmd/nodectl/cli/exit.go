@@ -35,7 +35,7 @@ const (
 `
 	exitCodePartial = `  3    status: some sources cannot be read
 `
-	exitCodesTail = `  4    not found: no such pod, container, boot or file
+	exitCodesTail = `  4    not found: no such pod, container, unit, node, boot or file
   5    denied: no permission
   6    unreachable: noded is not running, or went away
   130  interrupted`

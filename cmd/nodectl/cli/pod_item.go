@@ -114,10 +114,7 @@ func containerItemOf(c *inventory.Container) containerItem {
 		Labels: c.Labels, LoggedRuns: c.LoggedRuns,
 	}
 	if r := c.Resources; r != (inventory.Resources{}) {
-		item.Resources = &resourcesItem{
-			CPULimitMillicores: r.CPULimit, CPURequestMillicores: r.CPURequest,
-			MemoryLimitBytes: r.MemoryLimit, MemoryRequestBytes: r.MemoryRequest, OOMScoreAdj: r.OOMScoreAdj,
-		}
+		item.Resources = resourcesItemOf(r)
 	}
 	for _, m := range c.Mounts {
 		item.Mounts = append(item.Mounts, mountItem(m))
@@ -129,6 +126,13 @@ func containerItemOf(c *inventory.Container) containerItem {
 		})
 	}
 	return item
+}
+
+func resourcesItemOf(r inventory.Resources) *resourcesItem {
+	return &resourcesItem{
+		CPULimitMillicores: r.CPULimit, CPURequestMillicores: r.CPURequest,
+		MemoryLimitBytes: r.MemoryLimit, MemoryRequestBytes: r.MemoryRequest, OOMScoreAdj: r.OOMScoreAdj,
+	}
 }
 
 func podStateName(s inventory.State) string {

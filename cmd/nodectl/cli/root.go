@@ -26,6 +26,8 @@ type globals struct {
 	os string
 	// separated are the words that came after an option whose value must be attached.
 	separated []separatedWord
+	// stats opens what tells of usage; nil for the noded of the options. Tests set it.
+	stats func() (nodeSource, error)
 }
 
 // NewCommand returns the command tree.
@@ -36,9 +38,9 @@ func newGlobals(s Streams) *globals { return &globals{Streams: s, os: runtime.GO
 func newCommand(g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "nodectl",
-		Short: "Read the journal and the logs of the pods of a node",
-		Long: `nodectl reads the systemd journal of a node and the logs of its pods and containers: from
-noded over its socket, or from files with no daemon.
+		Short: "Read the journal, the logs of the pods and the usage of a node",
+		Long: `nodectl reads the systemd journal of a node, the logs of its pods and containers, and what they
+use: from noded over its socket, or the journal and logs from files with no daemon.
 
 ` + exitCodesHead + exitCodePartial + exitCodesTail,
 		Example: `  nodectl journal kubelet --since 1h
@@ -47,6 +49,7 @@ noded over its socket, or from files with no daemon.
   nodectl logs web-5c9d8f6b7-4qk2n --previous
   nodectl logs deployment/web -f --level error
   nodectl get pods
+  nodectl top pod --watch
   nodectl status`,
 		Args:                       unknownCommand,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -67,7 +70,7 @@ noded over its socket, or from files with no daemon.
 	addVersionFlag(root, g)
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.validate() }
-	root.AddCommand(newJournalCommand(g), newLogsCommand(g), newGetCommand(g), newDescribeCommand(g), newStatusCommand(g), newCompletionCommand(g), newVersionCommand(g))
+	root.AddCommand(newJournalCommand(g), newLogsCommand(g), newTopCommand(g), newGetCommand(g), newDescribeCommand(g), newStatusCommand(g), newCompletionCommand(g), newVersionCommand(g))
 	complete(root, "color", "auto", "always", "never")
 	complete(root, "address")
 	complete(root, "timeout")

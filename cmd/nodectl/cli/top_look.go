@@ -1,0 +1,259 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/noded/noded/journal/glob"
+	"github.com/noded/noded/runtime/stats"
+	"github.com/noded/noded/runtime/stats/metric"
+)
+
+const (
+	// rateWait is how long the first rates are waited for, rateRetry how often they are asked for.
+	rateWait  = 2 * time.Second
+	rateRetry = 200 * time.Millisecond
+	// oldIntervals is how many intervals old a figure is that is called old.
+	oldIntervals = 3
+)
+
+// topLook is what was known at one time.
+type topLook struct {
+	node    string
+	machine stats.Machine
+	rows    []topRow
+	// nodeUsage is what the node uses, if that was asked for beside rows of others.
+	nodeUsage *stats.Usage
+	problems  []string
+	now       time.Time
+	interval  time.Duration
+}
+
+// topRow is what one entity uses.
+type topRow struct {
+	*stats.Usage
+	// cpu is in thousand-millionths of a core; memory and swap are in bytes, network and disk in bytes a second.
+	cpu, memory, swap, network, disk amount
+}
+
+// rowOf returns the row of an entity. Of a pod it is what its containers use together.
+func rowOf(u *stats.Usage) topRow {
+	r := topRow{
+		Usage:   u,
+		cpu:     cores(&u.Rates, metric.CPUUsage),
+		memory:  number(&u.Numbers, metric.MemoryWorkingSet),
+		swap:    number(&u.Numbers, metric.MemorySwap),
+		network: perSecond(&u.Rates, metric.NetworkReceiveBytes).plus(perSecond(&u.Rates, metric.NetworkTransmitBytes)),
+		disk:    perSecond(&u.Rates, metric.IOReadBytes).plus(perSecond(&u.Rates, metric.IOWriteBytes)),
+	}
+	if u.Entity.Key.Kind == stats.KindPod {
+		counted := u.Sum.Containers > 0
+		r.cpu, r.memory, r.swap = amount{}, amount{u.Sum.WorkingSet, counted}, amount{u.Sum.Swap, counted}
+		if counted && u.Sum.Rated {
+			r.cpu = roundedAmount(u.Sum.CPU * 1e9)
+		}
+	}
+	return r
+}
+
+// rated reports whether the rate of CPU time is known, or will not be.
+func (r *topRow) rated() bool {
+	return r.cpu.known || r.Entity.Key.Kind == stats.KindPod && r.Sum.Containers == 0 || r.Entity.Key.Kind != stats.KindPod && !r.Numbers.Has(metric.CPUUsage)
+}
+
+// look asks once.
+func (f *topFlags) look(ctx context.Context, b statsBackend) (*topLook, error) {
+	if f.kind == stats.KindNode {
+		n, err := b.NodeStats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(f.names) > 0 && f.names[0] != n.Node {
+			return nil, &notFoundError{err: fmt.Errorf("node %q not found: this is %s", f.names[0], n.Node), hint: "nodectl top node " + n.Node}
+		}
+		return &topLook{node: n.Node, machine: n.Machine, nodeUsage: &n.Usage, rows: []topRow{rowOf(&n.Usage)}, problems: n.Problems, now: n.Now, interval: n.Interval}, nil
+	}
+	list, err := b.ListStats(ctx, f.selection())
+	if err != nil {
+		return nil, err
+	}
+	l := &topLook{node: list.Node, problems: list.Problems, now: list.Now, interval: list.Interval}
+	for i := range list.Usages {
+		u := &list.Usages[i]
+		if u.Entity.Key.Kind == stats.KindNode {
+			l.nodeUsage = u
+			continue
+		}
+		if f.containers && u.Entity.UID == "" && u.Entity.Pod == "" {
+			continue
+		}
+		l.rows = append(l.rows, rowOf(u))
+	}
+	f.sort(l.rows)
+	return l, nil
+}
+
+// firstLook asks, and goes on asking for a moment while rates are missing.
+func (f *topFlags) firstLook(ctx context.Context, b statsBackend) (*topLook, error) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for deadline := time.Now().Add(rateWait); ; {
+		l, err := f.look(ctx, b)
+		if err != nil || !slices.ContainsFunc(l.rows, func(r topRow) bool { return !r.rated() }) || !time.Now().Before(deadline) {
+			return l, err
+		}
+		timer.Reset(rateRetry)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// sort sorts rows as the options say: by name as kubectl does, units by path; or by how much is used.
+func (f *topFlags) sort(rows []topRow) {
+	if f.sortBy == "" {
+		f.sortByName(rows)
+		return
+	}
+	if !f.containers {
+		slices.SortStableFunc(rows, func(a, b topRow) int { return moreOf(f.sortBy, &a, &b) })
+		return
+	}
+	// Pods by what they use together, and the containers of each.
+	f.sortByName(rows)
+	sums := make(map[string]*topRow)
+	for i := range rows {
+		key := podOf(&rows[i])
+		if sums[key] == nil {
+			sums[key] = &topRow{}
+		}
+		sums[key].add(&rows[i])
+	}
+	slices.SortStableFunc(rows, func(a, b topRow) int {
+		if pod := podOf(&a); pod != podOf(&b) {
+			return cmp.Or(moreOf(f.sortBy, sums[pod], sums[podOf(&b)]), f.byName(&a, &b))
+		}
+		return moreOf(f.sortBy, &a, &b)
+	})
+}
+
+// podKey names the pod of a container.
+func podOf(r *topRow) string {
+	return r.Entity.Namespace + "/" + r.Entity.Pod + "/" + r.Entity.UID
+}
+
+// add adds what another row uses.
+func (r *topRow) add(o *topRow) {
+	r.cpu, r.memory, r.swap = r.cpu.plus(o.cpu), r.memory.plus(o.memory), r.swap.plus(o.swap)
+	r.network, r.disk = r.network.plus(o.network), r.disk.plus(o.disk)
+}
+
+// sortByName sorts pods and containers by name. Units stay as they are, by path.
+func (f *topFlags) sortByName(rows []topRow) {
+	if f.kind != stats.KindUnit {
+		slices.SortStableFunc(rows, func(a, b topRow) int { return f.byName(&a, &b) })
+	}
+}
+
+// byName compares names, of what is in a pod first.
+func (f *topFlags) byName(a, b *topRow) int {
+	alone := func(r *topRow) int {
+		if r.Entity.Key.Kind == stats.KindContainer && r.Entity.Pod == "" {
+			return 1
+		}
+		return 0
+	}
+	namespace := 0
+	if f.withNamespace() {
+		namespace = cmp.Compare(a.Entity.Namespace, b.Entity.Namespace)
+	}
+	return cmp.Or(cmp.Compare(alone(a), alone(b)), namespace, cmp.Compare(podName(a), podName(b)), cmp.Compare(a.Entity.UID, b.Entity.UID),
+		cmp.Compare(a.Entity.Name, b.Entity.Name))
+}
+
+// podName is the name of the pod that a row is of; empty for what is in none.
+func podName(r *topRow) string {
+	if r.Entity.Key.Kind == stats.KindPod {
+		return r.Entity.Name
+	}
+	return r.Entity.Pod
+}
+
+// moreOf compares how much is used, the greatest first, what is unknown last. CPU counts in millicores, as it is shown.
+func moreOf(key string, a, b *topRow) int {
+	of := func(r *topRow) amount {
+		switch key {
+		case sortByCPU:
+			return amount{r.cpu.millis(), r.cpu.known}
+		case sortByMemory:
+			return r.memory
+		case sortByNetwork:
+			return r.network
+		case sortByDisk:
+			return r.disk
+		}
+		return r.swap
+	}
+	x, y := of(a), of(b)
+	if x.known != y.known {
+		if x.known {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(y.value, x.value)
+}
+
+// old reports whether a figure is older than it should be.
+func (l *topLook) old(u *stats.Usage) bool {
+	return l.interval > 0 && l.now.Sub(u.Time) > oldIntervals*l.interval
+}
+
+// age is how old a figure is.
+func (l *topLook) age(u *stats.Usage) time.Duration { return max(l.now.Sub(u.Time), 0) }
+
+// unmatched tells which patterns no unit matches, with what is near; it is an error if none does.
+func (f *topFlags) unmatched(ctx context.Context, g *globals, b statsBackend, look *topLook) error {
+	if f.kind != stats.KindUnit {
+		return nil
+	}
+	missing := slices.DeleteFunc(slices.Clone(f.names), func(p string) bool {
+		return slices.ContainsFunc(look.rows, func(r topRow) bool { return glob.Match(p, r.Entity.Name) })
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	all, err := b.ListStats(ctx, stats.Selection{Kinds: []stats.Kind{stats.KindUnit}})
+	if err != nil {
+		return err
+	}
+	var known []string
+	for i := range all.Usages {
+		known = append(known, all.Usages[i].Entity.Name)
+	}
+	for _, p := range missing {
+		line := noUnit(p, known)
+		if len(missing) == len(f.names) && p == missing[len(missing)-1] {
+			return &notFoundError{err: line, hint: "nodectl top unit"}
+		}
+		fmt.Fprintln(g.Err, visible(line.Error()))
+	}
+	return nil
+}
+
+// noUnit is the error about a pattern that no unit matches.
+func noUnit(pattern string, known []string) error {
+	if glob.IsPattern(pattern) {
+		return fmt.Errorf("no unit matches %s", pattern)
+	}
+	return fmt.Errorf("unit %s not found%s", pattern, nearUnits(pattern, known))
+}

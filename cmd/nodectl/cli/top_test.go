@@ -1,0 +1,397 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/stats"
+	"github.com/noded/noded/runtime/stats/metric"
+)
+
+// runTop runs nodectl top with arguments against a node and returns what it printed.
+func runTop(t *testing.T, n *fakeStats, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	g := newGlobals(Streams{Out: &out, Err: &errOut, Getenv: func(string) string { return "" }})
+	g.stats = func() (nodeSource, error) { return n, nil }
+	root := newCommand(g)
+	root.SetArgs(args)
+	err = root.ExecuteContext(t.Context())
+	return out.String(), errOut.String(), err
+}
+
+func TestTop(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ args, want string }{
+		{"top node", `
+NAME    CPU(cores)   CPU(%)   MEMORY(bytes)   MEMORY(%)   
+node1   1235m        15%      3072Mi          18%         
+`},
+		{"top node node1 -o wide --show-swap", `
+NAME    CPU(cores)   CPU(%)   MEMORY(bytes)   MEMORY(%)   SWAP(bytes)   SWAP(%)   RECEIVE(bytes/s)   SEND(bytes/s)   READ(bytes/s)   WRITE(bytes/s)   TASKS   AGE   
+node1   1235m        15%      3072Mi          18%         1Mi           0%        2.0Ki              1.5Ki           1.0Mi           0                512     1s    
+`},
+		{"top pod", `
+NAMESPACE     NAME      CPU(cores)   MEMORY(bytes)   
+default       web-1     301m         250Mi           
+kube-system   proxy-x   <unknown>    400Mi           
+`},
+		{"top pod --sort-by memory --sum --no-headers", `
+kube-system   proxy-x   <unknown>   400Mi      
+default       web-1     301m        250Mi      
+                        ________    ________   
+                        301m        650Mi      
+`},
+		{"top po -n default -o wide", `
+NAME    CPU(cores)   MEMORY(bytes)   RECEIVE(bytes/s)   SEND(bytes/s)   READ(bytes/s)   WRITE(bytes/s)   TASKS   AGE   
+web-1   301m         250Mi           1000               500             0               0                12      1s    
+`},
+		{"top pod proxy-x -o wide", `
+NAMESPACE     NAME      CPU(cores)   MEMORY(bytes)   RECEIVE(bytes/s)   SEND(bytes/s)   READ(bytes/s)   WRITE(bytes/s)   TASKS   AGE         
+kube-system   proxy-x   <unknown>    400Mi           <host>             <host>          <unknown>       <unknown>        5       10s (old)   
+`},
+		{"top pod --containers -A", `
+NAMESPACE     POD       NAME    CPU(cores)   MEMORY(bytes)   
+default       web-1     app     300m         200Mi           
+default       web-1     side    1m           50Mi            
+kube-system   proxy-x   proxy   <unknown>    400Mi           
+`},
+		{"top container --sort-by=cpu", `
+NAMESPACE     POD       NAME             CPU(cores)   MEMORY(bytes)   LIMIT(bytes)   MEMORY(%)   
+default       web-1     app              300m         200Mi           256Mi          78%         
+<none>        <none>    lonely\x1b[31m   10m          1Mi             <none>         <none>      
+default       web-1     side             1m           50Mi            <none>         <none>      
+kube-system   proxy-x   proxy            <unknown>    400Mi           <none>         <none>      
+`},
+		{"top container web-1 -o wide", `
+NAMESPACE   POD     NAME   CPU(cores)   MEMORY(bytes)   LIMIT(bytes)   MEMORY(%)   READ(bytes/s)   WRITE(bytes/s)   TASKS   THROTTLED(%)   RESTARTS   SWAP(bytes)   AGE   ID        
+default     web-1   app    300m         200Mi           256Mi          78%         4.0Ki           0                10      <none>         3          0Mi           1s    id-app    
+default     web-1   side   1m           50Mi            <none>         <none>      0               0                2       <none>         0          0Mi           1s    id-side   
+`},
+		{"top unit", `
+NAME              CPU(cores)   MEMORY(bytes)   TASKS   READ(bytes/s)   WRITE(bytes/s)   
+system.slice      500m         900Mi           80      2.0Mi           100              
+kubelet.service   250m         120Mi           20      0               4.9Ki            
+ssh.service       0m           5Mi             1       0               0                
+`},
+		{"top unit kubelet --no-headers -o wide", `
+kubelet.service   250m   120Mi   20    0     4.9Ki   0Mi   1s    /system.slice/kubelet.service   
+`},
+		{"top unit *.service --sort-by disk -o name", `
+kubelet.service
+ssh.service
+`},
+		{"top pod -o name --sort-by network", `
+pod/web-1
+pod/proxy-x
+`},
+		{"top container -n default -o name", `
+container/id-app
+container/id-side
+`},
+		{"top node -o name", `
+node/node1
+`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				got, stderr, err := runTop(t, busyNode(), strings.Fields(tt.args)...)
+				if err != nil || stderr != "" {
+					t.Fatalf("%v: %s", err, stderr)
+				}
+				if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), got); diff != "" {
+					t.Errorf("-want +got\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestTopMistakes: what is refused, with which exit code.
+func TestTopMistakes(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args, want string
+		code       int
+	}{
+		{"top pod -o xml", `--output "xml": want one of`, ExitUsage},
+		{"top pod --sort-by age", `--sort-by "age": want one of cpu, memory, network, disk, swap`, ExitUsage},
+		{"top pod web -l app=web", "only a selector (-l) or names are allowed", ExitUsage},
+		{"top pod nope", `pods "nope" not found`, ExitNotFound},
+		{"top node a b", "top node wants one name at most", ExitUsage},
+		{"top node other", `node "other" not found: this is node1`, ExitNotFound},
+		{"top node other --since 1m", `node "other" not found: this is node1`, ExitNotFound},
+		{"top unit kublet", "unit kublet.service not found; similar: kubelet.service", ExitNotFound},
+		{"top unit zz*", "no unit matches zz*", ExitNotFound},
+		{"top pod --since 10m --watch", "--since cannot be used with --watch", ExitUsage},
+		{"top pod --since 10m --sum", "--since cannot be used with --sum", ExitUsage},
+		{"top pod --since 10m --show-swap", "--since cannot be used with --show-swap", ExitUsage},
+		{"top pod --since 10m --sort-by disk", "--since cannot be used with --sort-by disk", ExitUsage},
+		{"top pod --since tomorrow", "--since tomorrow is not in the past", ExitUsage},
+		{"top pod --since nonsense", "nonsense", ExitUsage},
+		{"top pod --since=", "--since wants a time", ExitUsage},
+		{"top pod --watch -o yaml", "--watch cannot be used with -o yaml", ExitUsage},
+		{"top cpu", `unknown command "cpu"`, ExitUsage},
+		{"describe node other", `node "other" not found: this is node1`, ExitNotFound},
+		{"describe node a b", "describe node wants one name at most", ExitUsage},
+		{"describe node -o wide", `--output "wide": want one of text, json, yaml`, ExitUsage},
+	}
+	for _, tt := range tests {
+		stdout, _, err := runTop(t, busyNode(), strings.Fields(tt.args)...)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || ExitCode(err) != tt.code || stdout != "" {
+			t.Errorf("%s: %v with code %d and %q, want %q with %d", tt.args, err, ExitCode(err), stdout, tt.want, tt.code)
+		}
+	}
+}
+
+// TestTopUnitPartly: a pattern without a unit is told beside what the others match.
+func TestTopUnitPartly(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, err := runTop(t, busyNode(), "top", "unit", "shs", "kubelet", "-o", "name")
+	if err != nil || stdout != "kubelet.service\n" || stderr != "unit shs.service not found; similar: ssh.service\n" {
+		t.Errorf("%q, %q, %v", stdout, stderr, err)
+	}
+}
+
+// TestTopNothing: nothing is no error.
+func TestTopNothing(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, err := runTop(t, busyNode(), "top", "pod", "-n", "nowhere", "--sum")
+	if err != nil || stdout != "" || stderr != "No pods found in nowhere namespace on this node.\n" {
+		t.Errorf("%q, %q, %v", stdout, stderr, err)
+	}
+}
+
+// TestFirstRates: the first rates are waited for, but not for ever.
+func TestFirstRates(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		rateless int
+		took     time.Duration
+		rated    bool
+	}{{0, 0, true}, {3, 3 * rateRetry, true}, {1 << 30, rateWait, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			n := busyNode()
+			n.rateless = tt.rateless
+			begun := time.Now()
+			stdout, _, err := runTop(t, n, "top", "node", "--no-headers")
+			if took := time.Since(begun); err != nil || took != tt.took || strings.Contains(stdout, "1235m") != tt.rated {
+				t.Errorf("%d: %q after %v, %v; want rates %v after %v", tt.rateless, stdout, took, err, tt.rated, tt.took)
+			}
+			if !tt.rated && !strings.HasPrefix(stdout, "node1   <unknown>   <unknown>   3072Mi") {
+				t.Errorf("what is not known is printed as %q", stdout)
+			}
+		})
+	}
+}
+
+func TestTopJSON(t *testing.T) {
+	t.Parallel()
+	// Of the time that the rates of one pod are waited for in vain.
+	synctest.Test(t, testTopJSON)
+}
+
+func testTopJSON(t *testing.T) {
+	stdout, _, err := runTop(t, busyNode(), "top", "container", "web-1", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var items []map[string]any
+	if err := json.Unmarshal([]byte(stdout), &items); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"kind": "container", "node": "node1", "namespace": "default", "pod": "web-1", "name": "app", "pod_uid": "uid-web-1", "container_id": "id-app",
+		"container_type": "regular", "runtime": "containerd", "restart_count": 3.0,
+		"time": "2026-11-23T18:00:09Z", "age_seconds": 1.0, "window_seconds": 1.0,
+		"cpu_usage_nanocores": 300000000.0, "cpu_usage_nanoseconds": 5e9, "memory_working_set_bytes": float64(200 << 20), "memory_limit_bytes": float64(256 << 20),
+		"memory_swap_bytes": 0.0, "processes": 10.0, "io_read_bytes_per_second": 4096.0, "io_write_bytes_per_second": 0.0,
+	}
+	if diff := cmp.Diff(want, items[0]); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+
+	stdout, _, err = runTop(t, busyNode(), "top", "pod", "-o", "yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"- kind: pod\n", "  containers:\n    count: 2\n    cpu_usage_nanocores: 300500000\n", "  old: true\n", "  host_network: true\n", "  age_seconds: 10\n"} {
+		if !strings.Contains(stdout, line) {
+			t.Errorf("no %q in\n%s", line, stdout)
+		}
+	}
+	stdout, _, err = runTop(t, busyNode(), "top", "node", "-o", "json")
+	if err != nil || !strings.Contains(stdout, `"cpu_capacity_millicores": 8000,`) || !strings.Contains(stdout, `"swap_capacity_bytes": 2147483648,`) ||
+		!strings.Contains(stdout, `"pressure_io_full_nanoseconds_per_second": 250000000`) {
+		t.Errorf("%v: %s", err, stdout)
+	}
+}
+
+// TestFigureNames: names are unique, and tell their units.
+func TestFigureNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{"time": true, "name": true}
+	for id := range metric.Count {
+		rate, counter := figureNames(id)
+		for _, name := range []string{rate, counter} {
+			if seen[name] && name != "" {
+				t.Errorf("%s twice", name)
+			}
+			seen[name] = true
+		}
+	}
+	for _, want := range []string{
+		"cpu_usage_nanocores", "cpu_throttled_nanoseconds_per_second", "cpu_limit_millicores", "memory_working_set_bytes", "io_read_bytes",
+		"io_read_bytes_per_second", "network_receive_bytes_per_second", "oom_kills", "processes", "memory_major_faults_per_second", "filesystem_log_bytes",
+	} {
+		if !seen[want] {
+			t.Errorf("no %s", want)
+		}
+	}
+}
+
+// historyOf is what a node remembers of two pods, of which one has ended.
+func historyOf(now time.Time) stats.QueryResult {
+	entity := func(namespace, name string) *stats.Entity {
+		return &stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "uid-" + name}, Namespace: namespace, Name: name}
+	}
+	series := func(e *stats.Entity, ended bool, id metric.ID, mean, p95, most float64) stats.Series {
+		return stats.Series{Entity: e, Ended: ended, Metric: id, Summary: stats.Summary{
+			Samples: 60, First: now.Add(-10 * time.Minute), Last: now.Add(-time.Second), Mean: mean, P95: p95, Max: most, LastValue: mean,
+		}}
+	}
+	web, gone := entity("default", "web-1"), entity("default", "gone")
+	return stats.QueryResult{Oldest: now.Add(-10 * time.Minute), Series: []stats.Series{
+		series(web, false, metric.CPUUsage, 0.1001, 0.25, 0.5), series(web, false, metric.MemoryWorkingSet, 100<<20, 150<<20, 200<<20+1),
+		series(gone, true, metric.CPUUsage, 0.7, 0.8, 0.9),
+	}}
+}
+
+func TestTopSince(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := busyNode()
+		n.history = historyOf(time.Now())
+		stdout, stderr, err := runTop(t, n, "top", "pod", "--since", "10m", "-n", "default")
+		want := `NAME    CPU(mean)   CPU(p95)   CPU(max)   MEMORY(mean)   MEMORY(p95)   MEMORY(max)   
+gone    700m        800m       900m       <unknown>      <unknown>     <unknown>     
+web-1   101m        250m       500m       100Mi          150Mi         200Mi         
+`
+		if diff := cmp.Diff(want, stdout); diff != "" || stderr != "" || err != nil {
+			t.Errorf("-want +got\n%s\n%s %v", diff, stderr, err)
+		}
+		q := n.queries[0]
+		if !q.Since.Equal(time.Now().Add(-10*time.Minute)) || q.Selection.Pods == nil || q.Selection.Pods.Namespace != "default" || q.Selection.Kinds[0] != stats.KindPod {
+			t.Errorf("asked for %+v", q)
+		}
+		stdout, stderr, err = runTop(t, n, "top", "pod", "--since", "1h", "--sort-by", "memory", "-o", "wide", "--no-headers")
+		want = `default   web-1   101m   250m   500m   100Mi       150Mi       200Mi       60    10m ago   1s ago   no    
+default   gone    700m   800m   900m   <unknown>   <unknown>   <unknown>   60    10m ago   1s ago   yes   
+`
+		if diff := cmp.Diff(want, stdout); diff != "" || stderr != "History begins 10m ago.\n" || err != nil {
+			t.Errorf("-want +got\n%s\n%s %v", diff, stderr, err)
+		}
+		stdout, _, err = runTop(t, n, "top", "pod", "--since", "10m", "-o", "json")
+		var items []sinceItem
+		if err := errors.Join(err, json.Unmarshal([]byte(stdout), &items)); err != nil {
+			t.Fatal(err)
+		}
+		if len(items) != 2 || !items[0].Ended || items[0].MemoryWorkingSet != nil || items[1].CPUUsage.Mean != 100_100_000 || items[1].MemoryWorkingSet.Max != 200<<20+1 {
+			t.Errorf("%s", stdout)
+		}
+		n.history = stats.QueryResult{}
+		stdout, stderr, err = runTop(t, n, "top", "unit", "--since", "10m")
+		if stdout != "" || stderr != "No figures of that time are known.\n" || err != nil {
+			t.Errorf("nothing: %q %q %v", stdout, stderr, err)
+		}
+	})
+}
+
+// TestTopWatchTable: without a terminal there is a table after each look.
+func TestTopWatchTable(t *testing.T) {
+	t.Parallel()
+	n := busyNode()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out bytes.Buffer
+	g := newGlobals(Streams{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
+	f := &topFlags{kind: stats.KindUnit, format: "table", names: []string{"ssh.service"}}
+	go func() {
+		n.looks <- struct{}{}
+		n.looks <- struct{}{}
+		cancel()
+	}()
+	if err := f.runWatch(ctx, g, n); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	table := `NAME          CPU(cores)   MEMORY(bytes)   TASKS   READ(bytes/s)   WRITE(bytes/s)   
+ssh.service   0m           5Mi             1       0               0                
+`
+	if diff := cmp.Diff(table+"\n"+table+"\n"+table, out.String()); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+	out.Reset()
+	f.format = "json"
+	ctx, cancel = context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		n.looks <- struct{}{}
+		cancel()
+	}()
+	if err := f.runWatch(ctx, g, n); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[1], `[{"kind":"unit","node":"node1","name":"ssh.service"`) {
+		t.Errorf("-o json: %s", out.String())
+	}
+}
+
+func TestSizeText(t *testing.T) {
+	t.Parallel()
+	for v, want := range map[uint64]string{
+		0: "0", 1023: "1023", 1024: "1.0Ki", 1536: "1.5Ki", 10 << 10: "10Ki", 10187: "9.9Ki", 10190: "10Ki", 1023 << 10: "1023Ki", 1<<20 - 1: "1.0Mi", 5 << 30: "5.0Gi",
+		1<<64 - 1: "16Ei",
+	} {
+		if got := sizeText(v); got != want {
+			t.Errorf("sizeText(%d) = %s, want %s", v, got, want)
+		}
+	}
+}
+
+// TestTopErrors: what pods are not known is an error with the next step.
+func TestTopErrors(t *testing.T) {
+	t.Parallel()
+	n := busyNode()
+	n.err = &inventory.NotFoundError{Kind: "pods", Name: "x"}
+	for _, args := range [][]string{{"top", "pod", "x"}, {"top", "container", "x"}, {"top", "pod", "x", "--since", "1m"}} {
+		if _, _, err := runTop(t, n, args...); hintOf(err) != "nodectl get pods" {
+			t.Errorf("%v: %v with hint %q", args, err, hintOf(err))
+		}
+	}
+}
+
+// TestTopCompletion: pods are completed from nowhere without noded, and files never.
+func TestTopCompletion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"top", "node", ""}, {"top", "unit", ""}, {"top", "node", "--sort-by", ""}} {
+		stdout, _, err := runTop(t, busyNode(), append([]string{cobra.ShellCompNoDescRequestCmd}, args...)...)
+		if err != nil || !strings.Contains(stdout, ":4\n") {
+			t.Errorf("%v: %q, %v", args, stdout, err)
+		}
+	}
+}
