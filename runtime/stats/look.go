@@ -131,6 +131,14 @@ func (l *looker) next(interval time.Duration) time.Time {
 	return l.began.Add(interval)
 }
 
+// punctual is when a look that is to begin now was due, or now if it is late.
+func (l *looker) punctual(now time.Time, interval time.Duration) time.Time {
+	if due := l.next(interval); !l.began.IsZero() && now.Sub(due) < lateness {
+		return due
+	}
+	return now
+}
+
 // look reads everything once.
 func (l *looker) look(ctx context.Context, now time.Time, interval time.Duration) {
 	l.follow = l.fresh

@@ -20,6 +20,8 @@ const (
 	minInterval = time.Second
 	// minWindow is the least time that a rate is of: looks a second apart read a single cgroup a little earlier or later.
 	minWindow = 900 * time.Millisecond
+	// lateness is how late a look may be and still count as one in time, so that looks do not drift.
+	lateness = 50 * time.Millisecond
 	// ratesWait bounds how long Rated waits: a look, another one a second later, and what they take.
 	ratesWait = 2 * time.Second
 )
@@ -109,8 +111,9 @@ func (s *Sampler) Run(ctx context.Context) error {
 		case <-s.wake:
 		case <-timer.C:
 		}
-		if now := time.Now(); !now.Before(l.next(s.interval())) && ctx.Err() == nil {
-			l.look(ctx, now, s.interval())
+		interval := s.interval()
+		if now := time.Now(); !now.Before(l.next(interval)) && ctx.Err() == nil {
+			l.look(ctx, l.punctual(now, interval), interval)
 		}
 		timer.Reset(max(time.Until(l.next(s.interval())), 0))
 	}
