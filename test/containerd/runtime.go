@@ -280,6 +280,9 @@ func (r *Runtime) SocketDirectory() string { return filepath.Join(r.workdir, "ru
 // Socket is the path of containerd's socket.
 func (r *Runtime) Socket() string { return filepath.Join(r.SocketDirectory(), "containerd.sock") }
 
+// Proc is a /proc in which the processes of containers have the numbers that containerd tells.
+func (r *Runtime) Proc() string { return fmt.Sprintf("/proc/%d/root/proc", r.pid) }
+
 // LogRoot is the directory that is like /var/log/pods.
 func (r *Runtime) LogRoot() string { return filepath.Join(r.workdir, "pods") }
 

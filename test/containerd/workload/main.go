@@ -10,6 +10,11 @@
 //	out:TEXT, err:TEXT  TEXT and a newline
 //	raw:TEXT            TEXT on stdout without a newline
 //	alloc:MIB           so much memory, touched
+//	child:STEP          does the step in a process of its own, and goes on however that ends
+//	burn:MILLICORES     so much CPU time, in thousandths of a core, until it is told to end
+//	receive:PORT        takes connections and discards what comes, until it is told to end
+//	send:BYTES@ADDRESS  so many bytes to a HOST:PORT, where it waits for somebody to listen
+//	net                 one line: bytes and packets received and sent by eth0, as the kernel counts them
 //	sleep:DURATION      a pause
 //	exit:CODE           the end, with that code
 //	pause               waits for SIGTERM or SIGINT and ends with 0; what a sandbox does
@@ -23,6 +28,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -84,6 +90,23 @@ func (w *work) do(ctx context.Context, step string) error {
 		mib, err := strconv.Atoi(value)
 		w.allocate(mib)
 		return err
+	case "child":
+		child := exec.CommandContext(ctx, "/proc/self/exe", value)
+		child.Stdout, child.Stderr = os.Stdout, os.Stderr
+		_ = child.Run() // it may be killed, which is what it is for
+		return nil
+	case "burn":
+		millicores, err := strconv.Atoi(value)
+		if err == nil {
+			err = burn(ctx, millicores)
+		}
+		return err
+	case "receive":
+		return receive(ctx, value)
+	case "send":
+		return send(ctx, value)
+	case "net":
+		return printNetwork()
 	case "sleep":
 		d, err := time.ParseDuration(value)
 		pause(ctx, d)

@@ -1,0 +1,126 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// burn uses a share of a core, measured by what the kernel says that this process used.
+func burn(ctx context.Context, millicores int) error {
+	start := time.Now()
+	before, err := used()
+	if err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		want := time.Since(start) * time.Duration(millicores) / 1000
+		for {
+			now, err := used()
+			if err != nil {
+				return err
+			}
+			if now-before >= want {
+				break
+			}
+			spin()
+		}
+		pause(ctx, 2*time.Millisecond)
+	}
+	return nil
+}
+
+// spin is some work, of about a tenth of a millisecond.
+func spin() {
+	for n, x := 0, uint64(1); n < 100_000; n++ {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+}
+
+// used is the CPU time of this process.
+func used() (time.Duration, error) {
+	var r syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &r)
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), err
+}
+
+// receive discards what comes.
+func receive(ctx context.Context, port string) error {
+	l, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _ = l.Close() }) // Accept tells
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		n, err := io.Copy(io.Discard, c)
+		if err = errors.Join(err, c.Close()); err != nil {
+			return err
+		}
+		fmt.Println("received", n)
+	}
+}
+
+// send sends BYTES@ADDRESS.
+func send(ctx context.Context, value string) error {
+	count, address, _ := strings.Cut(value, "@")
+	n, err := strconv.ParseInt(count, 10, 64)
+	if err != nil {
+		return err
+	}
+	var c net.Conn
+	for {
+		if c, err = net.Dial("tcp", address); err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	_, err = io.CopyN(c, zeros{}, n)
+	if err = errors.Join(err, c.Close()); err == nil {
+		fmt.Println("sent", n)
+	}
+	return err
+}
+
+// zeros gives zeros without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// printNetwork prints what eth0 received and sent: bytes and packets of each.
+func printNetwork() error {
+	text, err := os.ReadFile("/proc/self/net/dev")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, numbers, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if f := strings.Fields(numbers); ok && name == "eth0" && len(f) >= 10 {
+			fmt.Println("net", f[0], f[1], f[8], f[9])
+			return nil
+		}
+	}
+	return errors.New("there is no eth0")
+}

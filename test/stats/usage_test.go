@@ -1,0 +1,246 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package stats_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/noded/noded/runtime/stats"
+	"github.com/noded/noded/runtime/stats/metric"
+	"github.com/noded/noded/test/containerd"
+)
+
+// between reports whether a value is within a share of what is wanted.
+func between(got, want, share float64) bool { return got >= want*(1-share) && got <= want*(1+share) }
+
+// TestUsage: the CPU time and the memory of containers are what they say that they use, and the pod's figures are those of all of it.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, func(w *world) {
+		pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-0", Labels: map[string]string{"app": "web"}})
+		burner := w.start(pod, containerd.Container{Name: "burner", Args: []string{"burn:300"}, CPULimit: 1500, MemoryLimit: 64 << 20})
+		holder := w.start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:200", "pause"}})
+		idle := w.start(pod, containerd.Container{Name: "idle", Args: []string{"pause"}})
+
+		first := w.until("the burner has rates", stats.KindContainer, burner.ID, rated)
+		later := w.until("seconds later", stats.KindContainer, burner.ID, func(u *stats.Usage) bool { return u.Boot >= first.Boot+6*time.Second })
+		spent := later.Numbers.Value(metric.CPUUsage) - first.Numbers.Value(metric.CPUUsage)
+		if cores := float64(spent) / float64(later.Boot-first.Boot); !between(cores, 0.3, 0.03) {
+			w.t.Errorf("the burner used %.4f cores, want 0.3", cores)
+		}
+		if cores, _ := later.Rates.Get(metric.CPUUsage); !between(cores, 0.3, 0.1) {
+			w.t.Errorf("in %v it used %.4f cores, want 0.3", later.Window, cores)
+		}
+		if limit := later.Numbers.Value(metric.CPULimit); limit != 1500 {
+			w.t.Errorf("its limit is %d millicores, want 1500", limit)
+		}
+		if limit := later.Numbers.Value(metric.MemoryLimit); limit != 64<<20 {
+			w.t.Errorf("its limit is %d bytes, want 64 MiB", limit)
+		}
+		checkName(w, later, "burner", burner.ID)
+
+		var held, nothing *stats.Usage
+		snapshot := w.each("the holder holds its memory", func(s *stats.Snapshot) bool {
+			held, nothing = find(s, stats.KindContainer, holder.ID), find(s, stats.KindContainer, idle.ID)
+			return held != nil && nothing != nil && held.Numbers.Value(metric.MemoryWorkingSet) > 190<<20
+		})
+		// What the program itself needs is what the idle one has.
+		for _, id := range []metric.ID{metric.MemoryWorkingSet, metric.MemoryRSS} {
+			more := float64(held.Numbers.Value(id)) - float64(nothing.Numbers.Value(id))
+			if !between(more, 200<<20, 0.01) {
+				w.t.Errorf("%v of the holder is %.2f MiB more than that of the idle one, want 200", id, more/(1<<20))
+			}
+		}
+		if nothing.Numbers.Has(metric.MemoryLimit) || nothing.Numbers.Has(metric.CPULimit) {
+			w.t.Errorf("the idle one has limits: %d millicores, %d bytes", nothing.Numbers.Value(metric.CPULimit), nothing.Numbers.Value(metric.MemoryLimit))
+		}
+		checkPod(w, snapshot, pod, held, nothing)
+	})
+}
+
+// checkName looks whether a container is called by its names.
+func checkName(w *world, u *stats.Usage, name, id string) {
+	w.t.Helper()
+	e := u.Entity
+	if e.Namespace != "shop" || e.Pod != "web-0" || e.Name != name || e.ContainerID != id || e.Labels["app"] != "web" || e.Runtime != "containerd" {
+		w.t.Errorf("it is called %+v", *e)
+	}
+}
+
+// checkPod looks whether the figures of the pod include those of its containers, and whether its sandbox is no container.
+func checkPod(w *world, s *stats.Snapshot, pod *containerd.RunningPod, containers ...*stats.Usage) {
+	w.t.Helper()
+	u := find(s, stats.KindPod, pod.UID)
+	if u == nil {
+		w.t.Fatalf("there is no pod:\n%s", describe(s))
+	}
+	if u.Sum.Containers != 3 || find(s, stats.KindContainer, pod.SandboxID) != nil {
+		w.t.Errorf("it has %d containers, want 3 without the sandbox", u.Sum.Containers)
+	}
+	var workingSet uint64
+	for _, c := range containers {
+		workingSet += c.Numbers.Value(metric.MemoryWorkingSet)
+	}
+	if all := u.Numbers.Value(metric.MemoryWorkingSet); all < workingSet || u.Sum.WorkingSet < workingSet {
+		w.t.Errorf("its working set is %d, that of its containers %d, want at least %d", all, u.Sum.WorkingSet, workingSet)
+	}
+}
+
+// TestOutOfMemory: processes that are killed for want of memory are counted.
+func TestOutOfMemory(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, func(w *world) {
+		pod := w.runPod(containerd.Pod{Name: "greedy", HostNetwork: true})
+		c := w.start(pod, containerd.Container{Name: "app", MemoryLimit: 64 << 20, Args: []string{"child:alloc:256", "child:alloc:256", "pause"}})
+		u := w.until("both kills are counted", stats.KindContainer, c.ID, func(u *stats.Usage) bool {
+			return u.Numbers.Value(metric.OOMKills) >= 2
+		})
+		if kills := u.Numbers.Value(metric.OOMKills); kills != 2 {
+			w.t.Errorf("%d were killed, want 2", kills)
+		}
+	})
+}
+
+// TestNetwork: what the network of a pod counts is what its own kernel interface has. A pod in the network of the node has no figures.
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, func(w *world) {
+		const sent = 32 << 20
+		to := w.runPod(containerd.Pod{Name: "receiver"})
+		from := w.runPod(containerd.Pod{Name: "sender"})
+		node := w.runPod(containerd.Pod{Name: "on-node", HostNetwork: true})
+		w.start(to, containerd.Container{Name: "app", Args: []string{"receive:7000"}})
+		w.start(node, containerd.Container{Name: "app", Args: []string{"pause"}})
+		address := addressOf(w, to)
+		sender := w.start(from, containerd.Container{Name: "app", Args: []string{fmt.Sprintf("send:%d@%s:7000", sent, address), "sleep:1s", "net", "pause"}})
+
+		var receivedBytes, receivedPackets, sentBytes, sentPackets uint64
+		w.each("the sender has counted", func(*stats.Snapshot) bool {
+			_, counts, ok := strings.Cut(logOf(w.t, sender), " net ")
+			if !ok {
+				return false
+			}
+			_, err := fmt.Sscan(counts, &receivedBytes, &receivedPackets, &sentBytes, &sentPackets)
+			return err == nil
+		})
+		if sentBytes < sent {
+			w.t.Fatalf("the sender counts %d bytes, want at least %d", sentBytes, sent)
+		}
+		// What comes after the count is a packet of the neighbour discovery now and then.
+		const slack = 4 << 10
+		w.until("the sender's count", stats.KindPod, from.UID, func(u *stats.Usage) bool {
+			n := u.Numbers.Value(metric.NetworkTransmitBytes)
+			return n >= sentBytes && n <= sentBytes+slack
+		})
+		w.until("the receiver's count", stats.KindPod, to.UID, func(u *stats.Usage) bool {
+			n := u.Numbers.Value(metric.NetworkReceiveBytes)
+			return n >= sentBytes-slack && n <= sentBytes+slack && u.Numbers.Value(metric.NetworkReceivePackets) >= sentPackets-64
+		})
+		onNode := w.until("the pod in the network of the node", stats.KindPod, node.UID, rated)
+		if onNode.Numbers.Has(metric.NetworkReceiveBytes) || !onNode.Entity.HostNetwork {
+			w.t.Errorf("it has figures of a network: %d bytes; host network %v", onNode.Numbers.Value(metric.NetworkReceiveBytes), onNode.Entity.HostNetwork)
+		}
+	})
+}
+
+// addressOf waits for the address of a pod.
+func addressOf(w *world, pod *containerd.RunningPod) string {
+	w.t.Helper()
+	var address string
+	w.each("the receiver has an address", func(*stats.Snapshot) bool {
+		s, err := w.inventory.Snapshot(w.ctx)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for i := range s.Pods {
+			if p := &s.Pods[i]; p.UID == pod.UID && len(p.Addresses) > 0 {
+				address = p.Addresses[0]
+			}
+		}
+		return address != ""
+	})
+	return address
+}
+
+// TestRestarts: a container that is restarted under load never has a rate that no container can have.
+func TestRestarts(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, func(w *world) {
+		pod := w.runPod(containerd.Pod{Name: "restless", HostNetwork: true})
+		c := w.start(pod, containerd.Container{Name: "app", Args: []string{"burn:900"}, CPULimit: 1000})
+		const restarts = 4
+		seen := map[string]bool{}
+		for n := range restarts + 1 {
+			w.each("the run is seen with rates", func(s *stats.Snapshot) bool {
+				checkRates(w, s)
+				u := find(s, stats.KindContainer, c.ID)
+				if u == nil || !rated(u) {
+					return false
+				}
+				if u.Entity.Run != uint32(n) {
+					w.t.Errorf("run %d is called run %d", n, u.Entity.Run)
+				}
+				seen[c.ID] = true
+				return true
+			})
+			if n == restarts {
+				break
+			}
+			if err := c.Stop(w.ctx, 0); err != nil {
+				w.t.Fatal(err)
+			}
+			next, err := c.Restart(w.ctx, "burn:900")
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			c = next
+		}
+		if len(seen) != restarts+1 {
+			w.t.Errorf("%d runs were seen, want %d", len(seen), restarts+1)
+		}
+	})
+}
+
+// checkRates looks for rates that cannot be.
+func checkRates(w *world, s *stats.Snapshot) {
+	w.t.Helper()
+	for i := range s.Usages {
+		u := &s.Usages[i]
+		if cores, ok := u.Rates.Get(metric.CPUUsage); ok && (cores < 0 || cores > 64) {
+			w.t.Errorf("%s uses %v cores", u.Entity.Cgroup, cores)
+		}
+		if u.Entity.Pod == "restless" && u.Entity.Key.Kind == stats.KindContainer {
+			if cores := u.Rates.Value(metric.CPUUsage); cores > 1.2 {
+				w.t.Errorf("%s uses %v cores of 1", u.Entity.ContainerID, cores)
+			}
+		}
+	}
+}
+
+// TestDown: when containerd is down the figures go on, under the names that were known.
+func TestDown(t *testing.T) {
+	t.Parallel()
+	eachRelease(t, func(w *world) {
+		pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-0", HostNetwork: true, Labels: map[string]string{"app": "web"}})
+		c := w.start(pod, containerd.Container{Name: "app", Args: []string{"burn:200"}})
+		before := w.until("the container has rates", stats.KindContainer, c.ID, rated)
+		if err := w.cd.Down(w.ctx); err != nil {
+			w.t.Fatal(err)
+		}
+		after := w.until("figures that come later", stats.KindContainer, c.ID, func(u *stats.Usage) bool {
+			return rated(u) && u.Boot > before.Boot+3*time.Second
+		})
+		if cores := after.Rates.Value(metric.CPUUsage); !between(cores, 0.2, 0.25) {
+			w.t.Errorf("it uses %v cores, want 0.2", cores)
+		}
+		if e := after.Entity; e.Namespace != "shop" || e.Pod != "web-0" || e.Name != "app" {
+			w.t.Errorf("it is called %+v", *e)
+		}
+	})
+}
