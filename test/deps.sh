@@ -14,6 +14,7 @@ all="$build
 	containerd runc containernetworking-plugins docker.io iproute2
 	util-linux passwd procps less man-db
 	lintian rpm cpio zstd shellcheck
+	prometheus
 "
 
 packages=$all

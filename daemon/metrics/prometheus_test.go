@@ -1,0 +1,387 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package metrics
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/noded/noded/runtime/stats"
+	"github.com/noded/noded/runtime/stats/metric"
+)
+
+// need skips a test without a tool, unless it must run.
+func need(t *testing.T, tool string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+// TestPromtool: promtool finds nothing to complain about.
+func TestPromtool(t *testing.T) {
+	t.Parallel()
+	need(t, "promtool")
+	m := newServer(t, nil)
+	for _, path := range []string{PathOwn, PathCadvisor, PathResource} {
+		body, _ := get(t, m, path, "")
+		cmd := exec.Command("promtool", "check", "metrics")
+		cmd.Stdin = strings.NewReader(body)
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("promtool check metrics, %s: %v\n%s", path, err, out)
+		}
+	}
+}
+
+// lapse is the time between two figures of a clocked source. They are made once a second, so that a test sees two minutes in some seconds.
+const lapse = 10 * time.Second
+
+// clocked is a source of figures that grow at known rates, on a clock that goes ten times too fast and ends in the present.
+type clocked struct {
+	fakeSource
+	began time.Time
+}
+
+// steps is how many looks there are before it is asked what Prometheus made of them.
+const steps = 11
+
+func (c clocked) time(step int) time.Time { return c.began.Add(time.Duration(step-steps-2) * lapse) }
+
+func (c clocked) now() *stats.Snapshot {
+	step := int(time.Since(c.began) / time.Second)
+	at := c.time(step)
+	s := truth(uint64(step))
+	s.Time, s.Node.Time = at, at
+	for i := range s.Usages {
+		s.Usages[i].Time = at
+	}
+	return s
+}
+
+// The truth: cores and bytes in use, and the share of periods in which a quota was used up.
+const (
+	appCores, proxyCores, dbCores = 0.3, 0.1, 0.05
+	appBytes, proxyBytes, dbBytes = 200 << 20, 30 << 20, 1 << 30
+	throttledShare                = 0.25
+)
+
+func truth(step uint64) *stats.Snapshot {
+	seconds := step * uint64(lapse/time.Second)
+	use := func(cores float64, bytes uint64) metric.Set {
+		n := full(seconds)
+		n.Put(metric.CPUUsage, 1e15+uint64(cores*1e9)*seconds)
+		n.Put(metric.MemoryWorkingSet, bytes)
+		n.Put(metric.CPUPeriods, 1000+10*seconds)
+		n.Put(metric.CPUThrottledPeriods, 100+uint64(10*throttledShare*2)*seconds/2)
+		return n
+	}
+	started := time.Now().Add(-time.Hour)
+	// The sandbox is in the pod but in no container.
+	web, db := pod("shop", "web-0", "uid-web", started, use(appCores+proxyCores+0.02, appBytes+proxyBytes+1<<20)), pod("shop", "db-0", "uid-db", started, use(dbCores, dbBytes))
+	return &stats.Snapshot{
+		Sequence: step, Interval: lapse,
+		Node: stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindNode}, Cgroup: "/"}, Numbers: use(1.5, 4<<30)},
+		Usages: []stats.Usage{
+			db, container(&db, "postgres", "c3", 0, started, use(dbCores, dbBytes)),
+			web, container(&web, "app", "c1", 0, started, use(appCores, appBytes)), container(&web, "proxy", "c2", 0, started, use(proxyCores, proxyBytes)),
+			unit("system.slice", use(0.5, 1<<30)), unit("system.slice/kubelet.service", use(0.125, 64<<20)),
+		},
+	}
+}
+
+// prometheusServer is a running Prometheus.
+type prometheusServer struct {
+	url string
+	// log is the file that it logs to.
+	log string
+}
+
+// startPrometheus scrapes all paths of a server over TLS, with a client certificate.
+func startPrometheus(t *testing.T, address string, ca *authority) *prometheusServer {
+	t.Helper()
+	cert, key := ca.issue("prometheus", x509.ExtKeyUsageClientAuth)
+	text := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
+	for job, path := range map[string]string{"noded": PathOwn, "kubelet-cadvisor": PathCadvisor, "kubelet-resource": PathResource} {
+		text += fmt.Sprintf("- job_name: %s\n  metrics_path: %s\n  scheme: https\n  tls_config: {ca_file: %s, cert_file: %s, key_file: %s}\n  static_configs: [{targets: ['%s']}]\n",
+			job, path, ca.file, cert, key, address)
+	}
+	directory := t.TempDir()
+	file := filepath.Join(directory, "prometheus.yml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen := l.Addr().String()
+	_ = l.Close()
+	p := &prometheusServer{url: "http://" + listen, log: filepath.Join(directory, "log")}
+	log, err := os.Create(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(directory, "data"), "--web.listen-address="+listen, "--log.level=warn")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		_ = log.Close()
+	})
+	return p
+}
+
+// ask asks the API for data.
+func (p *prometheusServer) ask(path string, values url.Values, data any) error {
+	response, err := client(nil).Get(p.url + "/api/v1/" + path + "?" + values.Encode())
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Status, Error string
+		Data          json.RawMessage
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if answer.Status != "success" {
+		return fmt.Errorf("%s: %s", response.Status, answer.Error)
+	}
+	return json.Unmarshal(answer.Data, data)
+}
+
+// sample is an element of a vector.
+type sample struct {
+	Metric map[string]string
+	Value  [2]any
+}
+
+// query evaluates an expression at a time. Keys of the answer are the values of labels.
+func (p *prometheusServer) query(expression string, at time.Time, labels ...string) (map[string]float64, error) {
+	var data struct {
+		ResultType string
+		Result     []sample
+	}
+	values := url.Values{"query": {expression}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)}}
+	if err := p.ask("query", values, &data); err != nil {
+		return nil, fmt.Errorf("%s: %w", expression, err)
+	}
+	out := make(map[string]float64, len(data.Result))
+	for _, s := range data.Result {
+		var key []string
+		for _, l := range labels {
+			key = append(key, s.Metric[l])
+		}
+		text, _ := s.Value[1].(string)
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", expression, text, err)
+		}
+		out[strings.Join(key, "/")] = v
+	}
+	return out, nil
+}
+
+// TestPrometheus: Debian's Prometheus scrapes all paths, and evaluates what dashboards ask for.
+func TestPrometheus(t *testing.T) {
+	t.Parallel()
+	need(t, "prometheus")
+	ca := newAuthority(t, "ours")
+	source := clocked{fakeSource: fixtureSource(), began: time.Now()}
+	source.snapshot = source.now
+	address := start(t, newServer(t, func(c *Config) {
+		c.Source, c.WebConfigFile = source, ca.webConfig(ca.mutual())
+	}))
+	p := startPrometheus(t, address, ca)
+	at := source.time(steps)
+	// The step after the last one has been seen by all jobs.
+	deadline := time.Now().Add(time.Minute)
+	for {
+		seen, err := p.query(`min(count by (job) ({job=~"kubelet.*",__name__=~"container_cpu_usage_seconds_total|node_cpu_usage_seconds_total"} and (timestamp({job=~"kubelet.*",__name__=~"container_cpu_usage_seconds_total|node_cpu_usage_seconds_total"}) >= `+strconv.FormatInt(at.Unix(), 10)+`)))`, time.Now())
+		if err == nil && seen[""] > 0 && time.Since(source.began) > (steps+1)*time.Second {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("prometheus has no figures: %v, %v", seen, err)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Run("expressions", func(t *testing.T) { testExpressions(t, p, at) })
+	t.Run("metadata", func(t *testing.T) { testMetadata(t, p) })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, p) })
+	var up struct {
+		ActiveTargets []struct{ Health, LastError, ScrapeURL string }
+	}
+	if err := p.ask("targets", nil, &up); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range up.ActiveTargets {
+		if target.Health != "up" {
+			t.Errorf("%s: %s %s", target.ScrapeURL, target.Health, target.LastError)
+		}
+	}
+	// It warns of samples that it drops.
+	log, err := os.ReadFile(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(log) > 0 || t.Failed() {
+		t.Errorf("prometheus logged: %s", log)
+	}
+}
+
+func testExpressions(t *testing.T, p *prometheusServer, at time.Time) {
+	t.Helper()
+	for _, test := range []struct {
+		expression string
+		labels     []string
+		want       map[string]float64
+	}{
+		{`sum(rate(container_cpu_usage_seconds_total{container!=""}[1m])) by (pod)`, []string{"pod"}, nil},
+		{`sum by (pod) (rate(container_cpu_usage_seconds_total{job="kubelet-cadvisor",container!=""}[1m]))`, []string{"pod"},
+			map[string]float64{"web-0": appCores + proxyCores, "db-0": dbCores}},
+		{`sum by (namespace, pod, container) (irate(container_cpu_usage_seconds_total{job="kubelet-cadvisor",image!=""}[5m]))`, []string{"namespace", "pod", "container"},
+			map[string]float64{"shop/web-0/app": appCores, "shop/web-0/proxy": proxyCores, "shop/db-0/postgres": dbCores}},
+		{`container_memory_working_set_bytes{job="kubelet-cadvisor",container!="",image!=""}`, []string{"pod", "container"},
+			map[string]float64{"web-0/app": appBytes, "web-0/proxy": proxyBytes, "db-0/postgres": dbBytes}},
+		{`sum(container_memory_working_set_bytes{job="kubelet-cadvisor",container!=""}) by (pod)`, []string{"pod"},
+			map[string]float64{"web-0": appBytes + proxyBytes, "db-0": dbBytes}},
+		{`sum(increase(container_cpu_cfs_throttled_periods_total{container!=""}[1m])) by (container, pod, namespace) / sum(increase(container_cpu_cfs_periods_total{}[1m])) by (container, pod, namespace)`,
+			[]string{"namespace", "pod", "container"}, map[string]float64{"shop/web-0/app": throttledShare, "shop/web-0/proxy": throttledShare, "shop/db-0/postgres": throttledShare}},
+		{`rate(container_cpu_usage_seconds_total{job="kubelet-resource"}[1m])`, []string{"pod", "container"},
+			map[string]float64{"web-0/app": appCores, "web-0/proxy": proxyCores, "db-0/postgres": dbCores}},
+		{`rate(pod_cpu_usage_seconds_total[1m])`, []string{"pod"}, map[string]float64{"web-0": appCores + proxyCores + 0.02, "db-0": dbCores}},
+		{`rate(node_cpu_usage_seconds_total[1m])`, nil, map[string]float64{"": 1.5}},
+		{`sum(rate(container_cpu_usage_seconds_total{id="/"}[1m]))`, nil, map[string]float64{"": 1.5}},
+		{`rate(noded_unit_cpu_usage_seconds_total{unit="kubelet.service"}[1m])`, []string{"slice", "unit"}, map[string]float64{"system.slice/kubelet.service": 0.125}},
+		{`rate(container_cpu_usage_seconds_total{id="/system.slice/kubelet.service"}[1m])`, []string{"id"}, map[string]float64{"/system.slice/kubelet.service": 0.125}},
+	} {
+		got, err := p.query(test.expression, at, test.labels...)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if test.want == nil {
+			// Both paths of the kubelet have containers: as with a kubelet, the job tells which is meant.
+			test.want = map[string]float64{"web-0": 2 * (appCores + proxyCores), "db-0": 2 * dbCores}
+		}
+		near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 0.001*math.Abs(b) })
+		if diff := cmp.Diff(test.want, got, near); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.expression, diff)
+		}
+	}
+}
+
+// testMetadata: what kube-prometheus' dashboards and rules use of cAdvisor has the type that it has there, and the labels.
+func testMetadata(t *testing.T, p *prometheusServer) {
+	t.Helper()
+	var metadata map[string][]struct{ Type string }
+	if err := p.ask("metadata", nil, &metadata); err != nil {
+		t.Fatal(err)
+	}
+	// OpenMetrics calls counters by their name without _total, and so does Prometheus in what it tells of it.
+	for name, extra := range map[string]string{
+		"counter container_cpu_usage_seconds": "cpu", "counter container_cpu_cfs_periods": "", "counter container_cpu_cfs_throttled_periods": "",
+		"gauge container_memory_working_set_bytes": "", "gauge container_memory_rss": "", "gauge container_memory_cache": "", "gauge container_memory_swap": "",
+		"gauge container_memory_usage_bytes": "", "counter container_network_receive_bytes": "interface", "counter container_network_transmit_bytes": "interface",
+		"counter container_network_receive_packets": "interface", "counter container_network_transmit_packets": "interface",
+		"counter container_network_receive_packets_dropped": "interface", "counter container_network_transmit_packets_dropped": "interface",
+		"counter container_fs_reads": "device", "counter container_fs_writes": "device", "counter container_fs_reads_bytes": "device", "counter container_fs_writes_bytes": "device",
+		"gauge container_start_time_seconds": "", "gauge container_last_seen": "", "gauge container_spec_memory_limit_bytes": "", "gauge machine_memory_bytes": "", "gauge machine_cpu_cores": "",
+	} {
+		kind, family, _ := strings.Cut(name, " ")
+		if got := metadata[family]; len(got) == 0 || got[0].Type != kind {
+			t.Errorf("%s: %v, want %s", family, got, kind)
+		}
+		series := family
+		if kind == "counter" {
+			series += "_total"
+		}
+		labels := "id"
+		if strings.HasPrefix(family, "machine_") {
+			labels = "instance"
+		}
+		selector := fmt.Sprintf(`count(%s{%s!="",job="kubelet-cadvisor"`, series, labels)
+		if extra != "" {
+			selector += "," + extra + `!=""`
+		}
+		if got, err := p.query(selector+"})", time.Now()); err != nil || got[""] == 0 {
+			t.Errorf("%s: %v, %v", selector, got, err)
+		}
+	}
+}
+
+// testDashboard: each expression of the dashboard has an answer.
+func testDashboard(t *testing.T, p *prometheusServer) {
+	t.Helper()
+	data, err := os.ReadFile("../../packaging/grafana/noded.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+		Templating struct {
+			List []struct{ Name, Type, Definition string }
+		}
+	}
+	if err := json.Unmarshal(data, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	variables := strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$instance", ".*", "$namespace", ".*")
+	expressions := 0
+	ask := func(title, expression string) {
+		expressions++
+		expression = variables.Replace(expression)
+		if strings.Contains(expression, "$") {
+			t.Errorf("%s: %s has a variable that there is not", title, expression)
+		}
+		if got, err := p.query(expression, time.Now()); err != nil || len(got) == 0 {
+			t.Errorf("%s: %s: %v, %v", title, expression, got, err)
+		}
+	}
+	for _, panel := range dashboard.Panels {
+		for _, target := range panel.Targets {
+			ask(panel.Title, target.Expr)
+		}
+	}
+	values := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
+	for _, v := range dashboard.Templating.List {
+		if v.Type != "query" {
+			continue
+		}
+		m := values.FindStringSubmatch(v.Definition)
+		if m == nil {
+			t.Errorf("variable %s: %q", v.Name, v.Definition)
+			continue
+		}
+		ask(v.Name, fmt.Sprintf(`count by (%s) (%s)`, m[2], m[1]))
+	}
+	if expressions < 30 {
+		t.Errorf("%d expressions", expressions)
+	}
+}
