@@ -135,6 +135,10 @@ bench-follow: deps build ## Measure following in a booted node: losses, delays, 
 bench-logs: deps build ## Compare nodectl logs with the kubelet's reader on 500 MB, and follow many containers (BENCHFLAGS=)
 	go run ./test/bench -bin "$(BINDIR)" -logs $(BENCHFLAGS)
 
+.PHONY: bench-stats
+bench-stats: deps build ## Compare the cost of usage figures with cAdvisor's, and measure noded alone on a full node (BENCHFLAGS=)
+	go run ./test/bench -bin "$(BINDIR)" -stats $(BENCHFLAGS)
+
 .PHONY: microbench
 microbench: deps ## Run the benchmarks of the packages (BENCH=regexp, PACKAGES=)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m $(PACKAGES)

@@ -13,9 +13,11 @@
 //	go run ./test/bench -bin bin -many
 //	go run ./test/bench -bin bin -follow
 //	go run ./test/bench -bin bin -logs
+//	go run ./test/bench -bin bin -stats
 //
 // With -many it measures the first lines out of very many files, with -follow, in a booted node (root needed), how soon and
-// at what cost new entries are printed, with -logs the logs of containers against the kubelet's own reader.
+// at what cost new entries are printed, with -logs the logs of containers against the kubelet's own reader, with -stats (root
+// needed) the cost of usage figures against cAdvisor, and noded alone on a full node.
 package main
 
 import (
@@ -60,6 +62,18 @@ type settings struct {
 
 	logs  bool
 	lines int
+
+	stats bool
+}
+
+// chosen is how many works are asked for that exclude each other.
+func (s *settings) chosen() (n int) {
+	for _, set := range []bool{s.many, s.follow, s.logs, s.stats} {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -76,16 +90,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&s.many, "many", false, "measure -n 10 of very many files instead")
 	flags.IntVar(&s.files, "files", 1500, "with -many: number of files")
 	flags.BoolVar(&s.follow, "follow", false, "measure following instead; needs root")
-	flags.DurationVar(&s.span, "span", time.Minute, "with -follow and -logs: how long entries are written")
+	flags.DurationVar(&s.span, "span", time.Minute, "with -follow, -logs and -stats: how long it is measured")
 	flags.IntVar(&s.rate, "rate", 20_000, "with -follow: entries a second of the run that looks for losses")
 	flags.StringVar(&s.write, "write", "", "with -follow: write entries, as this program lets itself do in the node")
 	flags.BoolVar(&s.logs, "logs", false, "measure logs of containers instead")
 	flags.IntVar(&s.lines, "lines", 3_000_000, "with -logs: number of lines")
+	flags.BoolVar(&s.stats, "stats", false, "measure usage figures instead; needs root")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 || s.entries < 1000 || s.runs < 1 || s.files < 1 || s.rate < 1 || s.span < time.Second ||
-		s.lines < 20_000 || s.many && s.follow || s.logs && (s.many || s.follow) {
+		s.lines < 20_000 || s.chosen() > 1 {
 		return errors.New("wrong flags; see -help")
 	}
 	switch {
@@ -95,6 +110,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return s.measureFollow(ctx, stdout, stderr)
 	case s.logs:
 		return s.measureLogs(ctx, stdout, stderr)
+	case s.stats:
+		return s.measureStats(ctx, stdout, stderr)
 	case s.many:
 		return s.measureMany(ctx, stdout, stderr)
 	default:
