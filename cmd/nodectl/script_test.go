@@ -87,6 +87,7 @@ func TestScript(t *testing.T) {
 			"follow": startFollower,
 			"signal": signalFollower,
 			"line":   writeLine,
+			"stats":  startStats,
 		},
 	})
 }

@@ -45,3 +45,23 @@ func TestStatic(t *testing.T) {
 		t.Errorf("--engine libsystemd: %v: %s", err, out)
 	}
 }
+
+// TestLinks: nodectl asks noded, and has nothing of what noded asks.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.Lines(string(out)) {
+		for _, bad := range []string{
+			"github.com/noded/noded/daemon", "github.com/noded/noded/runtime/cri", "github.com/noded/noded/runtime/docker",
+			"github.com/noded/noded/runtime/stats/host", "github.com/noded/noded/runtime/stats/cgroup", "github.com/noded/noded/runtime/stats/history",
+			"github.com/google/cadvisor", "k8s.io/kubectl", "k8s.io/client-go", "k8s.io/api/",
+		} {
+			if strings.HasPrefix(name, bad) {
+				t.Errorf("nodectl links %s", name)
+			}
+		}
+	}
+}

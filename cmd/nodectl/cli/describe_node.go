@@ -209,7 +209,7 @@ func (d *nodeDescription) writeUsage(w *describer) {
 	rows = append(rows, []string{"tasks", limit.count(), tasks.count(), percentOf(tasks, limit)})
 	w.table(0, "Resources", []string{"RESOURCE", "CAPACITY", "USED", "USED(%)"}, rows)
 	flow := func(in, out metric.ID, inWord, outWord string) string {
-		return fmt.Sprintf("%s %s/s, %s %s/s", inWord, perSecond(&u.Rates, in).size(), outWord, perSecond(&u.Rates, out).size())
+		return fmt.Sprintf("%s %s, %s %s", inWord, perSecond(&u.Rates, in).flow(), outWord, perSecond(&u.Rates, out).flow())
 	}
 	w.row(0, "Network", flow(metric.NetworkReceiveBytes, metric.NetworkTransmitBytes, "in", "out"))
 	w.row(0, "Disks", flow(metric.IOReadBytes, metric.IOWriteBytes, "read", "write"))

@@ -63,15 +63,10 @@ func unknownUnit(unit string, known []string) string {
 		return ""
 	}
 	line := "no entries for unit " + visible(unit)
-	return line + nearUnits(unit, known)
-}
-
-// nearUnits lists the names that are like a unit's for the end of a line; empty for none.
-func nearUnits(unit string, known []string) string {
 	if near := nearNames(unit, known); len(near) > 0 {
-		return "; similar: " + visible(strings.Join(near, ", "))
+		line += "; similar: " + visible(strings.Join(near, ", "))
 	}
-	return ""
+	return line
 }
 
 // nearNames returns the names that are like a unit's: few edits away, or the one part of the other.

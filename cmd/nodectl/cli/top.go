@@ -279,6 +279,9 @@ func (f *topFlags) run(ctx context.Context, g *globals, flags *pflag.FlagSet, ar
 	default:
 		err = f.runOnce(ctx, g, b)
 	}
+	if f.kind == stats.KindUnit && errors.Is(err, inventory.ErrNotFound) && hintOf(err) == "" {
+		return &hintError{err: err, hint: "nodectl top unit"}
+	}
 	return advisePods(err)
 }
 
@@ -291,16 +294,20 @@ func (f *topFlags) runOnce(ctx context.Context, g *globals, b statsBackend) erro
 	if err := f.print(g, look); err != nil {
 		return err
 	}
-	return f.tell(ctx, g, b, look)
+	return f.tell(g, look)
 }
 
 // tell says on stderr what is missing.
-func (f *topFlags) tell(ctx context.Context, g *globals, b statsBackend, look *topLook) error {
-	if len(look.rows) == 0 && len(f.names) == 0 {
-		g.tellNone(&podFlags{namespace: f.namespace, allNamespaces: f.allNamespaces}, plural(f.rowKind()))
-	}
-	if err := f.unmatched(ctx, g, b, look); err != nil {
+func (f *topFlags) tell(g *globals, look *topLook) error {
+	if err := f.unmatched(g, look); err != nil {
 		return err
+	}
+	switch {
+	case len(look.rows) > 0:
+	case len(f.names) > 0:
+		fmt.Fprintf(g.Err, "No figures of %s: nothing of it runs.\n", visible(joinWords(f.names)))
+	default:
+		g.tellNone(&podFlags{namespace: f.namespace, allNamespaces: f.allNamespaces}, plural(f.rowKind()))
 	}
 	return g.tellPodProblems(look.problems)
 }

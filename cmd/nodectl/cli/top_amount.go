@@ -90,6 +90,11 @@ func (a amount) count() string {
 // size writes bytes in the unit in which they are short: 512, 1.5Ki, 23Mi.
 func (a amount) size() string { return a.text(sizeText) }
 
+// flow writes bytes a second: 1.5Ki/s.
+func (a amount) flow() string {
+	return a.text(func(v uint64) string { return sizeText(v) + "/s" })
+}
+
 func sizeText(v uint64) string {
 	const units = "KMGTPE"
 	if v < 1024 {

@@ -76,10 +76,10 @@ func (s *liveScreen) usageLine() string {
 	u := &s.node.Usage
 	r := rowOf(u)
 	l := &topLook{machine: s.node.Machine}
-	return fmt.Sprintf("CPU %s %s of %d  %s  memory %s %s  swap %s  in %s/s out %s/s  read %s/s write %s/s",
+	return fmt.Sprintf("CPU %s %s of %d  %s  memory %s %s  swap %s  in %s out %s  read %s write %s",
 		r.cpu.millicores(), l.cpuPercent(&r), s.node.Machine.CPUs, s.spark(u.Entity.Key), r.memory.mebibytes(), l.memoryPercent(&r), r.swap.mebibytes(),
-		perSecond(&u.Rates, metric.NetworkReceiveBytes).size(), perSecond(&u.Rates, metric.NetworkTransmitBytes).size(),
-		perSecond(&u.Rates, metric.IOReadBytes).size(), perSecond(&u.Rates, metric.IOWriteBytes).size())
+		perSecond(&u.Rates, metric.NetworkReceiveBytes).flow(), perSecond(&u.Rates, metric.NetworkTransmitBytes).flow(),
+		perSecond(&u.Rates, metric.IOReadBytes).flow(), perSecond(&u.Rates, metric.IOWriteBytes).flow())
 }
 
 // statusLine says what the rows are.

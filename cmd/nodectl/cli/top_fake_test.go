@@ -70,6 +70,11 @@ func (n *fakeStats) ListStats(_ context.Context, sel stats.Selection) (*client.S
 	if slices.Contains(sel.Kinds, stats.KindNode) {
 		list.Usages = append(list.Usages, n.node.Usage)
 	}
+	for _, name := range sel.Units {
+		if !glob.IsPattern(name) && !slices.ContainsFunc(n.usages, func(u stats.Usage) bool { return u.Entity.Name == name }) {
+			return nil, &inventory.NotFoundError{Kind: "units", Name: name}
+		}
+	}
 	for _, u := range n.usages {
 		e := u.Entity
 		switch {
@@ -81,7 +86,7 @@ func (n *fakeStats) ListStats(_ context.Context, sel stats.Selection) (*client.S
 			list.Usages = append(list.Usages, n.ask(u))
 		}
 	}
-	if sel.Pods != nil && len(sel.Pods.Names) > 0 && len(list.Usages) == 0 {
+	if sel.Pods != nil && len(sel.Pods.Names) > 0 && len(list.Usages) == 0 && sel.Pods.Names[0] != "sleeper" {
 		return nil, &inventory.NotFoundError{Kind: "pods", Name: sel.Pods.Names[0]}
 	}
 	return list, nil

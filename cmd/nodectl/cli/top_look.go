@@ -221,39 +221,19 @@ func (l *topLook) old(u *stats.Usage) bool {
 // age is how old a figure is.
 func (l *topLook) age(u *stats.Usage) time.Duration { return max(l.now.Sub(u.Time), 0) }
 
-// unmatched tells which patterns no unit matches, with what is near; it is an error if none does.
-func (f *topFlags) unmatched(ctx context.Context, g *globals, b statsBackend, look *topLook) error {
+// unmatched tells which patterns no unit matches; it is an error if none does. A name that no unit has is an error of noded's.
+func (f *topFlags) unmatched(g *globals, look *topLook) error {
 	if f.kind != stats.KindUnit {
 		return nil
 	}
-	missing := slices.DeleteFunc(slices.Clone(f.names), func(p string) bool {
-		return slices.ContainsFunc(look.rows, func(r topRow) bool { return glob.Match(p, r.Entity.Name) })
-	})
-	if len(missing) == 0 {
-		return nil
-	}
-	all, err := b.ListStats(ctx, stats.Selection{Kinds: []stats.Kind{stats.KindUnit}})
-	if err != nil {
-		return err
-	}
-	var known []string
-	for i := range all.Usages {
-		known = append(known, all.Usages[i].Entity.Name)
-	}
-	for _, p := range missing {
-		line := noUnit(p, known)
-		if len(missing) == len(f.names) && p == missing[len(missing)-1] {
-			return &notFoundError{err: line, hint: "nodectl top unit"}
+	for _, p := range f.names {
+		switch {
+		case slices.ContainsFunc(look.rows, func(r topRow) bool { return glob.Match(p, r.Entity.Name) }):
+		case len(look.rows) == 0:
+			return &notFoundError{err: fmt.Errorf("no unit matches %s", p), hint: "nodectl top unit"}
+		default:
+			fmt.Fprintln(g.Err, "no unit matches "+visible(p))
 		}
-		fmt.Fprintln(g.Err, visible(line.Error()))
 	}
 	return nil
-}
-
-// noUnit is the error about a pattern that no unit matches.
-func noUnit(pattern string, known []string) error {
-	if glob.IsPattern(pattern) {
-		return fmt.Errorf("no unit matches %s", pattern)
-	}
-	return fmt.Errorf("unit %s not found%s", pattern, nearUnits(pattern, known))
 }

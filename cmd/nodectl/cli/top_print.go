@@ -29,11 +29,13 @@ func (f *topFlags) print(g *globals, look *topLook) error {
 		return nil
 	}
 	columns := f.columns(look)
-	rows := make([][]string, len(look.rows))
+	var rows [][]string
 	for i := range look.rows {
+		var row []string
 		for _, c := range columns {
-			rows[i] = append(rows[i], visible(c.cell(&look.rows[i])))
+			row = append(row, visible(c.cell(&look.rows[i])))
 		}
+		rows = append(rows, row)
 	}
 	var header []string
 	if !f.noHeaders {
@@ -73,8 +75,10 @@ func (f *topFlags) sumRows(rows []topRow) [][]string {
 	for i := range rows {
 		total.add(&rows[i])
 	}
-	names := f.nameColumns()
-	rule, sums := make([]string, len(names)), make([]string, len(names))
+	var rule, sums []string
+	for range f.nameColumns() {
+		rule, sums = append(rule, ""), append(sums, "")
+	}
 	for _, a := range []string{total.cpu.millicores(), total.memory.mebibytes()} {
 		rule, sums = append(rule, "________"), append(sums, a)
 	}
@@ -178,7 +182,7 @@ func (l *topLook) swapPercent(r *topRow) string {
 	return bytesPercent(r.swap, amountOf(l.machine.SwapBytes))
 }
 
-// memoryLimit is the limit that the cgroup has, else the one that the runtime tells.
+// limitOf is the limit that the cgroup has, else the one that the runtime tells.
 func limitOf(r *topRow) amount {
 	if limit := number(&r.Numbers, metric.MemoryLimit); limit.known {
 		return limit

@@ -136,7 +136,7 @@ func TestTopMistakes(t *testing.T) {
 		{"top node a b", "top node wants one name at most", ExitUsage},
 		{"top node other", `node "other" not found: this is node1`, ExitNotFound},
 		{"top node other --since 1m", `node "other" not found: this is node1`, ExitNotFound},
-		{"top unit kublet", "unit kublet.service not found; similar: kubelet.service", ExitNotFound},
+		{"top unit kublet", `units "kublet.service" not found`, ExitNotFound},
 		{"top unit zz*", "no unit matches zz*", ExitNotFound},
 		{"top pod --since 10m --watch", "--since cannot be used with --watch", ExitUsage},
 		{"top pod --since 10m --sum", "--since cannot be used with --sum", ExitUsage},
@@ -159,21 +159,19 @@ func TestTopMistakes(t *testing.T) {
 	}
 }
 
-// TestTopUnitPartly: a pattern without a unit is told beside what the others match.
-func TestTopUnitPartly(t *testing.T) {
+// TestTopPartly: a pattern without a unit is told beside what the others match, and so is a pod of which nothing runs.
+func TestTopPartly(t *testing.T) {
 	t.Parallel()
-	stdout, stderr, err := runTop(t, busyNode(), "top", "unit", "shs", "kubelet", "-o", "name")
-	if err != nil || stdout != "kubelet.service\n" || stderr != "unit shs.service not found; similar: ssh.service\n" {
-		t.Errorf("%q, %q, %v", stdout, stderr, err)
-	}
-}
-
-// TestTopNothing: nothing is no error.
-func TestTopNothing(t *testing.T) {
-	t.Parallel()
-	stdout, stderr, err := runTop(t, busyNode(), "top", "pod", "-n", "nowhere", "--sum")
-	if err != nil || stdout != "" || stderr != "No pods found in nowhere namespace on this node.\n" {
-		t.Errorf("%q, %q, %v", stdout, stderr, err)
+	for _, tt := range []struct{ args, stdout, stderr string }{
+		{"top unit zz* kubelet -o name", "kubelet.service\n", "no unit matches zz*\n"},
+		{"top pod sleeper", "", "No figures of sleeper: nothing of it runs.\n"},
+		{"top pod -n nowhere --sum", "", "No pods found in nowhere namespace on this node.\n"},
+		{"top pod -n nowhere -o json", "[]\n", "No pods found in nowhere namespace on this node.\n"},
+	} {
+		stdout, stderr, err := runTop(t, busyNode(), strings.Fields(tt.args)...)
+		if err != nil || stdout != tt.stdout || stderr != tt.stderr {
+			t.Errorf("%s: %q, %q, %v", tt.args, stdout, stderr, err)
+		}
 	}
 }
 
@@ -382,6 +380,9 @@ func TestTopErrors(t *testing.T) {
 		if _, _, err := runTop(t, n, args...); hintOf(err) != "nodectl get pods" {
 			t.Errorf("%v: %v with hint %q", args, err, hintOf(err))
 		}
+	}
+	if _, _, err := runTop(t, n, "top", "unit", "x"); hintOf(err) != "nodectl top unit" {
+		t.Errorf("unit: %v with hint %q", err, hintOf(err))
 	}
 }
 

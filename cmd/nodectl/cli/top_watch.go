@@ -19,7 +19,7 @@ func (f *topFlags) runWatch(ctx context.Context, g *globals, b statsBackend) err
 	if err != nil {
 		return err
 	}
-	if err := f.unmatched(ctx, g, b, look); err != nil {
+	if err := f.unmatched(g, look); err != nil {
 		return err
 	}
 	if f.format != "json" && isTerminal(g.Out) {
