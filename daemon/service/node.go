@@ -35,6 +35,8 @@ type NodeConfig struct {
 	Engine, Location string
 	// Containers tells of pods and their logs; nil for a noded that does not serve them.
 	Containers *ContainerHealth
+	// Stats tells of what the node uses; nil for a noded that does not serve that.
+	Stats *StatsHealth
 	// OpenStreams counts the calls that read.
 	OpenStreams func() int
 	// Now is the wall clock; nil for time.Now.
@@ -78,6 +80,9 @@ func (s *NodeService) GetHealth(ctx context.Context, _ *nodedv1.GetHealthRequest
 	sources := []*nodedv1.SourceHealth{s.journalHealth(usage, err)}
 	if s.config.Containers != nil {
 		sources = append(sources, s.config.Containers.sources(ctx)...)
+	}
+	if s.config.Stats != nil {
+		sources = append(sources, s.config.Stats.source(ctx))
 	}
 	open := min(max(s.config.OpenStreams(), 0), math.MaxInt32)
 	return &nodedv1.GetHealthResponse{
