@@ -11,8 +11,8 @@
 //	err = reader.Network(pid, &numbers)
 //
 // Everything comes from /proc and /sys as uid 0 without capabilities can read them, in a mount and network namespace of its own if it must
-// be: what is of the node's namespaces is read below /proc/1. That needs a /proc in which processes of others are to be seen
-// (ProtectProc=default).
+// be: what is of the node's namespaces is read below /proc/1. A /proc that hides processes (hidepid=, ProtectProc=invisible) hides none
+// from the group that its option gid= names, and without one that is root's.
 //
 // # What the numbers are
 //

@@ -100,7 +100,7 @@ func (r *Reader) mounts() (node, own []mount, err error) {
 	own = parseMountinfo(data)
 	data, err = r.read(r.proc, "1", "mountinfo")
 	if err != nil {
-		return own, own, nil //nolint:nilerr // where PID 1 is not to be seen, there is this process' own view
+		return own, own, nil // where PID 1 is not to be seen this has to do
 	}
 	return parseMountinfo(data), own, nil
 }

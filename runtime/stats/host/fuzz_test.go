@@ -6,10 +6,7 @@ package host
 import (
 	"bytes"
 	"os"
-	"strings"
 	"testing"
-
-	"github.com/moby/sys/mountinfo"
 
 	"github.com/noded/noded/runtime/stats/metric"
 )
@@ -79,32 +76,6 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(parseList(string(data[:min(len(data), 20)]))) > maxCPUs+1 {
 			t.Error("a long list")
-		}
-	})
-}
-
-// FuzzMountinfo compares with the parser that container runtimes use. That one takes nothing of a file with one bad line.
-func FuzzMountinfo(f *testing.F) {
-	seed(f, "1/mountinfo", "self/mountinfo")
-	f.Fuzz(func(t *testing.T, data []byte) {
-		got := parseMountinfo(data)
-		if found := filesystems(got); len(found) > len(got) {
-			t.Errorf("%d filesystems of %d mounts", len(found), len(got))
-		}
-		for _, line := range strings.Split(string(data), "\n") {
-			m, ok := parseMount(line)
-			want, err := mountinfo.GetMountsFromReader(strings.NewReader(line), nil)
-			if err != nil || len(want) != 1 || !ok {
-				continue
-			}
-			w := want[0]
-			// It looks for the dash from the end, joins fields that are empty, and knows the escapes of Go, too.
-			if strings.Count(line, " -") > 1 || strings.Contains(line, "  ") || strings.ContainsAny(line, "\"\r\\") {
-				continue
-			}
-			if m.root != w.Root || m.point != w.Mountpoint || m.kind != w.FSType || m.source != w.Source || m.id != uint64(w.ID) {
-				t.Errorf("parseMount(%q) = %+v, want %+v", line, m, w)
-			}
 		}
 	})
 }

@@ -115,7 +115,7 @@ func rootCgroup(t *testing.T) (cpu, usage, workingSet uint64) {
 }
 
 // The node's CPU time and memory are those of the root cgroup. Not parallel: it looks at what the machine does meanwhile.
-func TestReadLikeRootCgroup(t *testing.T) { //nolint:paralleltest // see above
+func TestReadLikeRootCgroup(t *testing.T) {
 	r := New(Config{})
 	var before, after metric.Set
 	if _, err := r.Read(&before); err != nil {

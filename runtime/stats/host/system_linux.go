@@ -34,7 +34,7 @@ func statfs(path string, id uint64) (usage, error) {
 	var s unix.Statfs_t
 	for {
 		err = unix.Statfs(path, &s)
-		if err != unix.EINTR { //nolint:errorlint // an errno
+		if err != unix.EINTR {
 			break
 		}
 	}
