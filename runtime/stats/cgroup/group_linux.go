@@ -1,0 +1,306 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cgroup
+
+import (
+	"errors"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/noded/noded/runtime/stats/metric"
+)
+
+const (
+	// seldomEvery is after what time what changes seldom is read again.
+	seldomEvery = 5 * time.Second
+	// youngReads is in how many readings a cgroup is looked for in the hierarchies that it was not in: a runtime makes it in one
+	// after the other. After that it is looked for as often as what changes seldom is read.
+	youngReads = 4
+)
+
+// Group is a cgroup. It must be used by one goroutine at a time.
+type Group struct {
+	tree  *Tree
+	path  string
+	parts []part
+	inode uint64
+	// kept is how many directories may stay open; 0 if they are opened for each reading.
+	kept  int64
+	reads int
+	// seldom is what changes seldom, as it was at seldomAt.
+	seldom   metric.Set
+	seldomAt time.Duration
+}
+
+// part is a cgroup in one hierarchy.
+type part struct {
+	*hierarchy
+	// dir is its directory; -1 if it is not open.
+	dir   int
+	inode uint64
+	// missing has a bit for each source that is not there.
+	missing uint64
+}
+
+// Read adds what is known of the cgroup to a set. What else is in the set stays there. The error is an fs.ErrNotExist if the cgroup is
+// gone, also if another one has its path by now; then, and after any other error, nothing was added.
+func (g *Group) Read(to *metric.Set) (Reading, error) {
+	if g.kept == 0 {
+		defer g.closeDirs()
+		if err := g.open(); err != nil {
+			return Reading{}, g.wrap(err)
+		}
+	}
+	buf := g.tree.buffers.Get().(*[]byte)
+	defer g.tree.buffers.Put(buf)
+	r := run{group: g, buf: buf}
+	if err := r.read(); err != nil {
+		return Reading{}, g.wrap(err)
+	}
+	to.Merge(&r.numbers.Set)
+	return r.reading, nil
+}
+
+// Close releases what the Group holds. The Group must not be used any more.
+func (g *Group) Close() {
+	g.tree.kept.Add(-g.kept)
+	g.kept = 0
+	g.closeDirs()
+}
+
+func (g *Group) wrap(err error) error {
+	return &fs.PathError{Op: "read cgroup", Path: g.path, Err: err}
+}
+
+// open opens the directories that are not open. The first one in which the cgroup is gives the inode for good.
+func (g *Group) open() error {
+	var found bool
+	for i := range g.parts {
+		p := &g.parts[i]
+		if p.dir >= 0 {
+			found = true
+			continue
+		}
+		if err := p.open(g.path); err != nil {
+			if errors.Is(err, fs.ErrNotExist) && p.inode == 0 {
+				continue
+			}
+			return err
+		}
+		if g.inode == 0 {
+			g.inode = p.inode
+		}
+		found = true
+	}
+	if !found {
+		return fs.ErrNotExist
+	}
+	return nil
+}
+
+// open opens the directory. Once it has been open, only the same one is.
+func (p *part) open(path string) error {
+	fd, err := openDir(p.point + path)
+	if err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		_ = unix.Close(fd)
+		return err
+	}
+	if p.inode != 0 && p.inode != st.Ino {
+		_ = unix.Close(fd)
+		return fs.ErrNotExist
+	}
+	p.dir, p.inode = fd, st.Ino
+	return nil
+}
+
+func openDir(path string) (int, error) {
+	for {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
+
+func (g *Group) closeDirs() {
+	for i := range g.parts {
+		if p := &g.parts[i]; p.dir >= 0 {
+			_ = unix.Close(p.dir)
+			p.dir = -1
+		}
+	}
+}
+
+// alive reports whether the cgroup is still the one that was opened: in all hierarchies that it was in.
+func (g *Group) alive() bool {
+	for i := range g.parts {
+		p := &g.parts[i]
+		if p.dir < 0 {
+			continue
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(p.point+g.path, &st); err != nil || st.Ino != p.inode {
+			return false
+		}
+	}
+	return true
+}
+
+// run is one reading of a group.
+type run struct {
+	group   *Group
+	buf     *[]byte
+	numbers numbers
+	reading Reading
+	// all: what changes seldom is read too.
+	all bool
+	// timed: the time of the reading is known. got: there was a file. lost: one was not there that had been, or was not looked for before.
+	timed, got, lost bool
+}
+
+func (r *run) read() error {
+	g := r.group
+	now, err := bootTime()
+	if err != nil {
+		return err
+	}
+	r.reading = Reading{Time: time.Now().Round(0), Boot: now, Inode: g.inode}
+	r.all = g.reads == 0 || now-g.seldomAt >= seldomEvery
+	if g.kept > 0 && (r.all || g.reads < youngReads) {
+		if err := g.open(); err != nil {
+			return err
+		}
+	}
+	var seldom numbers
+	for i := range g.parts {
+		if p := &g.parts[i]; p.dir >= 0 {
+			if err := r.part(p, &seldom); err != nil {
+				return err
+			}
+		}
+	}
+	if (r.lost || !r.got) && !g.alive() {
+		return fs.ErrNotExist
+	}
+	if r.all {
+		g.seldom, g.seldomAt = seldom.Set, now
+	}
+	g.reads++
+	r.numbers.Merge(&g.seldom)
+	r.numbers.finish()
+	return nil
+}
+
+// part reads the files of one hierarchy.
+func (r *run) part(p *part, seldom *numbers) error {
+	for i := range p.sources {
+		s, bit := &p.sources[i], uint64(1)<<i
+		switch {
+		case !r.all && (s.seldom || p.missing&bit != 0):
+			continue
+		case s.instead && p.missing&(bit>>1) == 0:
+			continue
+		}
+		text, err := r.source(p.dir, s.name)
+		switch {
+		case err == nil:
+			p.missing &^= bit
+			r.got = true
+			if s.seldom {
+				s.parse(seldom, text)
+			} else {
+				s.parse(&r.numbers, text)
+			}
+		case errors.Is(err, fs.ErrNotExist):
+			r.lost = r.lost || p.missing&bit == 0
+			p.missing |= bit
+		case errors.Is(err, unix.ENODEV): // what a file says that is still open when its cgroup is gone
+			return fs.ErrNotExist
+		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
+			return err
+		default: // pressure may be switched off, a file may be longer than is read
+			p.missing |= bit
+		}
+	}
+	return nil
+}
+
+// source reads a file. The first one has the CPU time: when it is read is the time of the reading.
+func (r *run) source(dir int, name string) ([]byte, error) {
+	if r.timed {
+		return readFile(dir, name, r.buf)
+	}
+	r.timed = true
+	before, err := bootTime()
+	if err != nil {
+		return nil, err
+	}
+	text, err := readFile(dir, name, r.buf)
+	if err != nil {
+		return nil, err
+	}
+	after, err := bootTime()
+	if err != nil {
+		return nil, err
+	}
+	// The kernel looked at the counter somewhere in between.
+	half := (after - before) / 2
+	r.reading.Boot, r.reading.Time = before+half, time.Now().Add(-half).Round(0)
+	return text, nil
+}
+
+// bootTime is what the clock says that goes on while the machine sleeps.
+func bootTime() (time.Duration, error) {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0, err
+	}
+	return time.Duration(ts.Nano()), nil
+}
+
+// errTooLong is of a file that is longer than is read.
+var errTooLong = errors.New("file too long")
+
+// readFile returns a file, in a buffer that it makes longer if need be. It is valid until the buffer is used again.
+func readFile(dir int, name string, buf *[]byte) ([]byte, error) {
+	fd, err := openFile(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for n := 0; ; {
+		m, err := unix.Read(fd, (*buf)[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		// A file of a cgroup comes whole if it fits.
+		if n += m; n < len(*buf) {
+			return (*buf)[:n], nil
+		}
+		if n >= maxFile {
+			return nil, errTooLong
+		}
+		longer := make([]byte, 2*len(*buf))
+		copy(longer, *buf)
+		*buf = longer
+	}
+}
+
+func openFile(dir int, name string) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}

@@ -1,0 +1,119 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cgroup
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tree is the cgroups of a machine. It is safe for concurrent use.
+type Tree struct {
+	version     int
+	hierarchies []*hierarchy // read-only
+	lists       []*lister    // of the listed hierarchies
+	// kept is how many descriptors groups hold, maxKept how many they may; those beyond open their directories for each reading.
+	kept, maxKept atomic.Int64
+	buffers       sync.Pool // of *[]byte
+
+	// mu guards the listers and the fields below.
+	mu    sync.Mutex
+	paths []string
+}
+
+// Open finds out how cgroups are mounted. The error is an fs.ErrNotExist if they are not. A Tree holds nothing that must be closed.
+func Open(c Config) (*Tree, error) {
+	if c.Root == "" {
+		c.Root = "/sys/fs/cgroup"
+	}
+	if c.Proc == "" {
+		c.Proc = "/proc"
+	}
+	c.Root = filepath.Clean(c.Root)
+	version, hierarchies, err := discover(c)
+	if err != nil {
+		return nil, fmt.Errorf("find cgroups in %q: %w", c.Root, err)
+	}
+	t := &Tree{version: version, hierarchies: hierarchies}
+	for _, h := range hierarchies {
+		if h.listed {
+			t.lists = append(t.lists, &lister{point: h.point})
+		}
+	}
+	t.buffers.New = func() any {
+		const most = 8 << 10 // of memory.stat and all that is not by device
+		b := make([]byte, most)
+		return &b
+	}
+	t.maxKept.Store(mostKept())
+	return t, nil
+}
+
+// discover returns the hierarchies by the mountinfo, or else by the layout of the root.
+func discover(c Config) (int, []*hierarchy, error) {
+	if version, hierarchies, err := choose(below(parseMounts(mountinfo(c.Proc)), c.Root)); err == nil {
+		return version, hierarchies, nil
+	}
+	mounts, err := byLayout(c.Root)
+	if err != nil {
+		return 0, nil, err
+	}
+	return choose(mounts)
+}
+
+// mountinfo returns what it can of the mountinfo of this process.
+func mountinfo(proc string) string {
+	f, err := os.Open(filepath.Join(proc, "self", "mountinfo"))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	const most = 16 << 20 // a node with thousands of mounts has about 1 MiB
+	text, _ := io.ReadAll(io.LimitReader(f, most))
+	return string(text)
+}
+
+// mostKept is how many descriptors groups may hold: a part of what the process may have, because others need some too.
+func mostKept() int64 {
+	const most, part = 16384, 4
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return int64(min(limit.Cur/part, most))
+}
+
+// Version returns 2 if the controllers are those of version 2, else 1: also where version 2 is mounted beside version 1, for processes and
+// pressure.
+func (t *Tree) Version() int { return t.version }
+
+// Open returns the cgroup of a path as List returns it. The error is an fs.ErrNotExist if there is none. The Group must be closed.
+func (t *Tree) Open(p string) (*Group, error) {
+	if p == "" || p[0] != '/' || len(p) > maxPath || path.Clean(p) != p {
+		return nil, &fs.PathError{Op: "open cgroup", Path: p, Err: fs.ErrInvalid}
+	}
+	g := &Group{tree: t, path: p, parts: make([]part, len(t.hierarchies))}
+	for i, h := range t.hierarchies {
+		g.parts[i] = part{hierarchy: h, dir: -1}
+	}
+	if err := g.open(); err != nil {
+		g.closeDirs()
+		return nil, &fs.PathError{Op: "open cgroup", Path: p, Err: err}
+	}
+	if n := int64(len(g.parts)); t.kept.Add(n) <= t.maxKept.Load() {
+		g.kept = n
+	} else {
+		t.kept.Add(-n)
+		g.closeDirs()
+	}
+	return g, nil
+}
