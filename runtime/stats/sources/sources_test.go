@@ -74,7 +74,7 @@ func TestTree(t *testing.T) {
 	if _, err := tree.Open("/none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open of none: %v", err)
 	}
-	if Tree(nil) != nil || Host(nil, "") != nil {
+	if Tree(nil) != nil || Host(nil, "") != nil || History(nil) != nil {
 		t.Error("nothing is something")
 	}
 }
