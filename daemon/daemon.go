@@ -22,6 +22,7 @@ import (
 	"github.com/noded/noded/daemon/authz"
 	"github.com/noded/noded/daemon/config"
 	"github.com/noded/noded/daemon/limit"
+	"github.com/noded/noded/daemon/metrics"
 	"github.com/noded/noded/daemon/notify"
 	"github.com/noded/noded/daemon/peercred"
 	"github.com/noded/noded/daemon/service"
@@ -85,6 +86,9 @@ type Daemon struct {
 	server     *grpc.Server
 	health     *health.Server
 	containers *containers
+	usage      *usage
+	// metrics is nil if none are served.
+	metrics *metrics.Server
 }
 
 // New builds a daemon. It opens nothing yet.
@@ -128,6 +132,10 @@ func New(o Options) (*Daemon, error) {
 	d.server = d.newServer(log)
 	d.health = health.NewServer()
 	d.containers = newContainers(cfg, o.Root, d.maxRecordBytes, o.Logger)
+	d.usage = newUsage(cfg, host.Name, o.Root, d.containers, o.Logger)
+	if d.metrics, err = d.newMetrics(o.Root, d.usage.sampler, d.usage.historyBytes); err != nil {
+		return nil, err
+	}
 	d.register(host, reader, engine)
 	healthpb.RegisterHealthServer(d.server, d.health)
 	if cfg.Server.Reflection {
@@ -175,6 +183,11 @@ func (d *Daemon) register(host service.Host, reader service.Journal, engine stri
 		Node:      host.Name,
 		Inventory: d.containers.inventory,
 	}))
+	nodedv1.RegisterStatsServiceServer(d.server, service.NewStats(service.StatsConfig{
+		Host:     host,
+		Stats:    d.usage.sampler,
+		Interval: d.usage.sampler.Interval(),
+	}))
 	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
 		Host:        host,
 		Version:     d.options.Version,
@@ -183,6 +196,7 @@ func (d *Daemon) register(host service.Host, reader service.Journal, engine stri
 		Engine:      engine,
 		Location:    d.location,
 		Containers:  &d.containers.health,
+		Stats:       &d.usage.health,
 		OpenStreams: d.calls.Open,
 	}))
 }
@@ -219,6 +233,7 @@ func countedCalls() func(method string) bool {
 		}
 	}
 	names[nodedv1.RuntimeService_Watch_FullMethodName] = true
+	names[nodedv1.StatsService_Watch_FullMethodName] = true
 	return func(method string) bool { return names[method] }
 }
 

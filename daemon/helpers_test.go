@@ -200,6 +200,9 @@ func start(t *testing.T, j *fakeJournal, yaml string, change func(*daemon.Option
 		loaded.Config.Logs = config.Logs{}
 		loaded.Config.Runtime = config.Runtime{Sockets: []string{filepath.Join(t.TempDir(), "none")}}
 	}
+	if !strings.Contains(yaml, "state:") {
+		loaded.Config.State.Directory = t.TempDir()
+	}
 	r := &running{log: &buffer{}, socket: loaded.Config.Server.Socket, address: "unix://" + loaded.Config.Server.Socket}
 	o := daemon.Options{
 		Loaded:  loaded,

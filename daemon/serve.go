@@ -42,8 +42,13 @@ func (d *Daemon) Serve(ctx context.Context) error {
 		listeners = []*socket.Listener{l}
 	}
 
+	scraped, err := d.listenMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
+
 	var running sync.WaitGroup
-	broken := make(chan error, len(listeners))
+	broken := make(chan error, len(listeners)+1)
 	addresses := make([]string, len(listeners))
 	for i, l := range listeners {
 		addresses[i] = l.Addr().String()
@@ -53,10 +58,18 @@ func (d *Daemon) Serve(ctx context.Context) error {
 			}
 		})
 	}
-	// Pods and containers are known until the last call has ended.
+	// Pods and containers, and what they use, are known until the last call has ended.
 	sourcesCtx, stopSources := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSources()
 	running.Go(func() { d.containers.run(sourcesCtx) })
+	running.Go(func() { d.usage.run(sourcesCtx) })
+	if scraped != nil {
+		running.Go(func() {
+			if err := d.metrics.Serve(sourcesCtx, scraped); err != nil {
+				broken <- err
+			}
+		})
+	}
 	watchdogCtx, stopWatchdog := context.WithCancel(ctx)
 	defer stopWatchdog()
 	if d.notifier.Watched() {
@@ -73,7 +86,7 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	d.log.Info("serving", "sockets", addresses, "journal", d.location, "version", d.options.Version)
 	d.warnUnreadable()
 	d.notifier.Ready(status)
-	err := d.loop(ctx, broken, status)
+	err = d.loop(ctx, broken, status)
 
 	d.notifier.Stopping()
 	d.log.Info("stopping", "open_streams", d.calls.Open())
@@ -83,6 +96,15 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	}
 	d.log.Info("stopped")
 	return err
+}
+
+// closeAll closes listeners on which nothing is served.
+func closeAll(listeners []*socket.Listener) error {
+	var errs []error
+	for _, l := range listeners {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // end stops the server, then what it is served from, and waits for what runs, but not for ever: a handler inside

@@ -148,8 +148,10 @@ func (m *Server) Serve(ctx context.Context, l net.Listener) error {
 		case <-ended:
 		}
 	}()
-	// It says on which address it listens, and with what.
-	err = web.Serve(netutil.LimitListener(l, maxConnections), server, &web.FlagConfig{WebConfigFile: &m.config.WebConfigFile}, m.log)
+	m.log.Info("serving metrics", "address", l.Addr().String(), "tls", access.encrypted)
+	// What it would say of its start has been said.
+	quiet := slog.New(warnings{m.log.Handler()})
+	err = web.Serve(netutil.LimitListener(l, maxConnections), server, &web.FlagConfig{WebConfigFile: &m.config.WebConfigFile}, quiet)
 	ended <- err
 	<-stopped
 	_ = l.Close()
@@ -195,6 +197,14 @@ func (m *Server) access() (access, error) {
 		encrypted:  c.TLS.IsEnabled(),
 		restricted: len(c.Users) > 0 || c.TLS.ClientAuth == "RequireAndVerifyClientCert",
 	}, nil
+}
+
+// warnings lets only warnings and errors through.
+type warnings struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }
 
 // isLoopback reports whether nobody but this machine can connect to an address.
