@@ -221,10 +221,11 @@ func TestMetrics(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", port)); err == nil {
+	http.DefaultClient.CloseIdleConnections()
+	if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+		c.Close()
 		t.Error("metrics are served after the stop")
 	}
-	http.DefaultClient.CloseIdleConnections()
 }
 
 // freePort returns a port on which nobody listens.

@@ -68,7 +68,7 @@ func (m *Server) scrape(w http.ResponseWriter, r *http.Request, s *scrapes) {
 		return
 	}
 	began := time.Now()
-	e := &exposition{out: w, open: expfmt.NegotiateIncludingOpenMetrics(r.Header).FormatType() == expfmt.TypeOpenMetrics}
+	e := &exposition{out: w, open: expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...).FormatType() == expfmt.TypeOpenMetrics}
 	header := w.Header()
 	header.Set("Content-Type", string(e.format()))
 	header.Set("X-Content-Type-Options", "nosniff")

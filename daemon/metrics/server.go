@@ -135,7 +135,7 @@ func (m *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan struct{})
-	ended := make(chan error, 1)
+	ended := make(chan struct{})
 	go func() {
 		defer close(stopped)
 		select {
@@ -152,13 +152,13 @@ func (m *Server) Serve(ctx context.Context, l net.Listener) error {
 	// What it would say of its start has been said.
 	quiet := slog.New(warnings{m.log.Handler()})
 	err = web.Serve(netutil.LimitListener(l, maxConnections), server, &web.FlagConfig{WebConfigFile: &m.config.WebConfigFile}, quiet)
-	ended <- err
+	close(ended)
 	<-stopped
 	_ = l.Close()
-	if errors.Is(err, http.ErrServerClosed) && ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil || !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("metrics.listen: serve on %s: %w", l.Addr(), err)
 	}
-	return fmt.Errorf("metrics.listen: serve on %s: %w", l.Addr(), err)
+	return nil
 }
 
 // check reports whether what an address serves may be read by those who can connect to it.

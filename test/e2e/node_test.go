@@ -45,6 +45,8 @@ func TestNode(t *testing.T) {
 		{"commands", testCommands},
 		{"security", testSecurity},
 		{"sandbox", testSandbox},
+		{"stats", testStats},
+		{"metrics", testMetrics},
 		{"reload", testReload},
 		{"drop-in", testDropIn},
 		{"watchdog", testWatchdog},

@@ -61,12 +61,9 @@ func receive(ctx context.Context, port string) error {
 		return err
 	}
 	context.AfterFunc(ctx, func() { _ = l.Close() }) // Accept tells
-	for {
+	for ctx.Err() == nil {
 		c, err := l.Accept()
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
 		n, err := io.Copy(io.Discard, c)
@@ -75,6 +72,7 @@ func receive(ctx context.Context, port string) error {
 		}
 		fmt.Println("received", n)
 	}
+	return nil
 }
 
 // send sends BYTES@ADDRESS.
