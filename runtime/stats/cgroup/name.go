@@ -133,20 +133,27 @@ func containerID(name string) (string, bool) {
 		return "", false
 	}
 	before, id := rest[:len(rest)-containerIDLength], rest[len(rest)-containerIDLength:]
-	if !isHex(id) {
+	if !isHex(id) || !isContainer(before, scope) {
 		return "", false
 	}
+	return id, true
+}
+
+// isContainer reports whether the name of a container has this before its id, and is that of a scope or not.
+func isContainer(before string, scope bool) bool {
 	switch before {
 	case "":
-		return id, !scope
+		return !scope
 	case "crio-", "libpod-":
-		return id, true
+		return true
 	case "cri-containerd-", "docker-":
-		return id, scope
+		return scope
 	}
-	slice, runtime, ok := strings.Cut(strings.TrimSuffix(before, ":"), ":")
-	ok = ok && !scope && strings.HasSuffix(before, ":") && strings.HasSuffix(slice, ".slice")
-	return id, ok && (runtime == "cri-containerd" || runtime == "crio" || runtime == "docker" || runtime == "libpod")
+	slice, runtime, _ := strings.Cut(before, ":")
+	if scope || !strings.HasSuffix(slice, ".slice") {
+		return false
+	}
+	return runtime == "cri-containerd:" || runtime == "crio:" || runtime == "docker:" || runtime == "libpod:"
 }
 
 // podUID returns the UID of the pod whose cgroup has these names, as the kubelet makes them. Above kubepods there may be
@@ -163,13 +170,20 @@ func podUID(parts []string) (string, bool) {
 	name, slice := strings.CutSuffix(parts[last], ".slice")
 	if !slice {
 		uid, ok := strings.CutPrefix(name, "pod")
-		return uid, ok && isUID(uid, '-') && isKubepods(parts[:last])
+		if !ok || !isUID(uid, '-') || !isKubepods(parts[:last]) {
+			return "", false
+		}
+		return uid, true
 	}
 	i := strings.LastIndex(name, "-pod")
-	if i < 0 || !isUID(name[i+len("-pod"):], '_') || !isKubepodsSlice(parts[:last], name[:i]) {
+	if i < 0 {
 		return "", false
 	}
-	return strings.ReplaceAll(name[i+len("-pod"):], "_", "-"), true
+	prefix, uid := name[:i], name[i+len("-pod"):]
+	if !isUID(uid, '_') || !isKubepodsSlice(parts[:last], prefix) {
+		return "", false
+	}
+	return strings.ReplaceAll(uid, "_", "-"), true
 }
 
 // isKubepods reports whether these are the names above a pod.
