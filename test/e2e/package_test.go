@@ -41,6 +41,7 @@ var commonFiles = []string{
 	"/usr/share/bash-completion/completions/nodectl",
 	"/usr/share/bash-completion/completions/noded",
 	"/usr/share/doc/noded/THIRD_PARTY_LICENSES.gz",
+	"/usr/share/doc/noded/grafana-dashboard.json",
 	"/usr/share/fish/vendor_completions.d/nodectl.fish",
 	"/usr/share/fish/vendor_completions.d/noded.fish",
 	"/usr/share/man/man1/nodectl.1.gz",
