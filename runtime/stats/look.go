@@ -79,8 +79,9 @@ type looker struct {
 	node slot
 	// wall is the wall clock at this look, booted what it was at the boot; zero if that is not known.
 	wall, booted time.Time
-	// began is when the last look began, fresh: it found what there was nothing of before, follow: it followed one that did.
-	began         time.Time
+	// began is when the last look began, ended when it had read everything. fresh: it found what there was nothing of before, follow: it
+	// followed one that did.
+	began, ended  time.Time
 	fresh, follow bool
 	// now is when this look began, interval what is between two looks now.
 	now      time.Time
@@ -123,10 +124,11 @@ func (l *looker) end(s *slot) {
 	s.close()
 }
 
-// next is when the next look is due. One that found something new is followed by another a second later, so that there are rates at once.
+// next is when the next look is due. One that found something new is followed by another a second after it has read that, so that there are
+// rates at once, also if it had to wait for names.
 func (l *looker) next(interval time.Duration) time.Time {
 	if l.fresh {
-		interval = minInterval
+		return l.ended.Add(minInterval)
 	}
 	return l.began.Add(interval)
 }
@@ -153,6 +155,7 @@ func (l *looker) look(ctx context.Context, now time.Time, interval time.Duration
 		l.planned = true
 	}
 	usages := l.readAll(ctx)
+	l.ended = time.Now()
 	if ctx.Err() != nil {
 		return
 	}

@@ -30,7 +30,7 @@ func (l *looker) finish(s *slot, u *Usage, inode uint64) {
 	u.Entity = s.entity
 	if before != nil {
 		window := u.Boot - before.Boot
-		if window >= 0 && window < minWindow && before.Window > 0 {
+		if window >= 0 && window < minWindow {
 			// Too short for rates. What is there is hardly older.
 			sum := u.Sum
 			*u = *before

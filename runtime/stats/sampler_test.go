@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,35 @@ func TestFirstFigures(t *testing.T) {
 		}
 		if got := line(&n.Node); got != "node n1 cpu=1.000 mem=1024 w=10s" {
 			t.Error(got)
+		}
+	})
+}
+
+// slowInventory answers late the first time.
+type slowInventory struct {
+	Inventory
+	first sync.Once
+}
+
+func (i *slowInventory) Snapshot(ctx context.Context) (*inventory.Snapshot, error) {
+	i.first.Do(func() { time.Sleep(namesWait - time.Millisecond) })
+	return i.Inventory.Snapshot(ctx)
+}
+
+// TestLateNames: the second look comes a second after the first has read everything, however long it waited for names.
+func TestLateNames(t *testing.T) {
+	t.Parallel()
+	setUp := func(w *world, c *Config) {
+		node(w, c)
+		c.Inventory = &slowInventory{Inventory: c.Inventory}
+	}
+	run(t, setUp, func(t *testing.T, _ *world, s *Sampler) {
+		n, err := s.Rated(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := line(find(t, n, "container prod/web/main")); got != "container prod/web/main cpu=0.300 mem=40 w=1s" || n.Sequence != 2 {
+			t.Errorf("%d: %s", n.Sequence, got)
 		}
 	})
 }
