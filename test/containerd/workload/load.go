@@ -14,16 +14,29 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// burn uses a share of a core, measured by what the kernel says that this process used.
+// burnTold is how often burn tells what it used.
+const burnTold = 200 * time.Millisecond
+
+// burn uses a share of a core, measured by what the kernel says that this process used. Its lines are that, and the time since the boot, in
+// nanoseconds.
 func burn(ctx context.Context, millicores int) error {
 	start := time.Now()
 	before, err := used()
 	if err != nil {
 		return err
 	}
+	var told time.Time
 	for ctx.Err() == nil {
+		if time.Since(told) >= burnTold {
+			told = time.Now()
+			if err := tellUsed(); err != nil {
+				return err
+			}
+		}
 		want := time.Since(start) * time.Duration(millicores) / 1000
 		for {
 			now, err := used()
@@ -52,6 +65,19 @@ func used() (time.Duration, error) {
 	var r syscall.Rusage
 	err := syscall.Getrusage(syscall.RUSAGE_SELF, &r)
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), err
+}
+
+func tellUsed() error {
+	cpu, err := used()
+	if err != nil {
+		return err
+	}
+	var boot unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		return err
+	}
+	_, err = fmt.Println("burned", int64(cpu), boot.Nano())
+	return err
 }
 
 // receive discards what comes.

@@ -11,7 +11,8 @@
 //	raw:TEXT            TEXT on stdout without a newline
 //	alloc:MIB           so much memory, touched
 //	child:STEP          does the step in a process of its own, and goes on however that ends
-//	burn:MILLICORES     so much CPU time, in thousandths of a core, until it is told to end
+//	burn:MILLICORES     so much CPU time, in thousandths of a core, until it is told to end; now and then a line with the nanoseconds that
+//	                    it used, and those since the boot
 //	receive:PORT        takes connections and discards what comes, until it is told to end
 //	send:BYTES@ADDRESS  so many bytes to a HOST:PORT, where it waits for somebody to listen
 //	net                 one line: bytes and packets received and sent by eth0, as the kernel counts them
