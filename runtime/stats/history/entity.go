@@ -27,7 +27,7 @@ type entity struct {
 // What things take, on 64 bits. The size of an entity is that which the allocator rounds it up to.
 const (
 	storeBytes  = 1 << 10
-	entityBytes = 208
+	entityBytes = 176
 	blockBytes  = 48
 	// mapEntryBytes is for a key, a pointer and a byte of control in a table that is half full: it is between 7/16 and 7/8.
 	mapEntryBytes = 50

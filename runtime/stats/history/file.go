@@ -310,12 +310,12 @@ func (l *loader) translate(data []byte) ([]byte, error) {
 func (s *Store) restore(name string, about []byte, b block) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	age := s.now().UnixMilli() - b.last
-	if age > s.retention.Milliseconds() {
+	now := s.now().UnixMilli()
+	if b.last < now-s.retention.Milliseconds() {
 		return
 	}
 	// What is from the future, by a clock that has been set back since, came just now.
-	b.arrived = s.elapsed() - max(age, 0)
+	b.arrived = s.elapsed() - max(now-b.last, 0)
 	e := s.entity(name)
 	before := e.size()
 	if len(e.blocks) == 0 {

@@ -48,7 +48,8 @@ type Value struct {
 	V  float64
 }
 
-// Store keeps samples. It is safe for concurrent use; readers hold up Append for microseconds only. Nothing runs behind it.
+// Store keeps samples. It is safe for concurrent use; readers hold up Append for microseconds only, Save for as long as it
+// takes to copy the newest rows. Nothing runs behind it.
 type Store struct {
 	// read-only after New
 	maxBytes  int64
@@ -121,7 +122,7 @@ func (s *Store) put(e *entity, ms int64, values []Value) {
 			s.freeze(e)
 		}
 		if h.stride == 0 {
-			h.reserve(minRows, len(values))
+			h.reserve(minRows, min(len(values), int(metric.Count)))
 		}
 		h.addRow(ms)
 	}
@@ -150,13 +151,12 @@ func (s *Store) Describe(name string, about []byte) {
 	now := s.elapsed()
 	e := s.entity(name)
 	e.touched = now
-	if bytes.Equal(e.about, about) {
-		return
+	if !bytes.Equal(e.about, about) {
+		before := e.size()
+		// A new slice: readers may have the old one.
+		e.about = append([]byte(nil), about...)
+		s.bytes += e.size() - before
 	}
-	before := e.size()
-	// A new slice: readers may have the old one.
-	e.about = append([]byte(nil), about...)
-	s.bytes += e.size() - before
 	s.trim()
 }
 

@@ -25,8 +25,8 @@ type Summary struct {
 	Samples     int
 	First, Last time.Time
 	// Mean weighs each sample with the time that it stands for: since the sample before it, also if that is before the time that was
-	// asked for, but at most three times the median of these distances, so that a gap does not weigh. The first of all that are kept
-	// stands for the median. P95 is the least value that 95% of the samples do not exceed (nearest rank). LastValue is that of Last.
+	// asked for, but at most three times the median of these distances (of two, the longer one), so that a gap does not weigh. The first
+	// of all that are kept stands for the median. If all distances are 0, they weigh the same. P95 is the least value that 95% of the samples do not exceed (nearest rank). LastValue is that of Last.
 	Min, Mean, P95, Max, LastValue float64
 	// Points are the means, as above, of equal parts of the time that was asked for; NaN where there is no sample.
 	Points []float64
@@ -103,15 +103,17 @@ func weigh(samples []sample, before int64, ok bool) []float64 {
 
 // mean is the weighted mean, or the plain one if nothing weighs anything.
 func mean(values, weights []float64) float64 {
-	var sum, plain, weight float64
-	for i, v := range values {
-		sum += v * weights[i]
-		weight += weights[i]
-		plain += v / float64(len(values))
+	var weight, m float64
+	for _, w := range weights {
+		weight += w
 	}
-	m := sum / weight
-	if weight == 0 || math.IsInf(sum, 0) {
-		m = plain
+	for i, v := range values {
+		// Shares are added up, and not products, which could become infinite.
+		if weight > 0 {
+			m += v * (weights[i] / weight)
+		} else {
+			m += v / float64(len(values))
+		}
 	}
 	// Rounding must not take it out of its bounds.
 	return min(max(m, slices.Min(values)), slices.Max(values))
