@@ -119,7 +119,8 @@ func (u *usage) save() {
 }
 
 func (u *usage) write(path string) (err error) {
-	f, err := os.CreateTemp(u.directory, historyFile+".*")
+	// One that a crash has left is written over.
+	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep history: %w", err)
 	}
