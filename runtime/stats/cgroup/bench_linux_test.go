@@ -27,21 +27,20 @@ func reference(t testing.TB, dirs []string) *fs.Manager {
 	return m
 }
 
-// makeBusy makes cgroups that have used something, as those of containers have.
-func makeBusy(b *testing.B, n int) (paths []string, dirs [][]string) {
+// makeLimited makes cgroups with a CPU quota, as those of containers have. No process is in them.
+func makeLimited(b *testing.B, n int) (paths []string, dirs [][]string) {
 	b.Helper()
 	parent, parents := makeCgroup(b)
 	for i := range n {
 		name := fmt.Sprintf("c%03d", i)
 		paths, dirs = append(paths, parent+"/"+name), append(dirs, makeIn(b, parents, name))
-		// It uses memory that it is charged for, in a directory of its own so that nobody else is.
 		must(b, os.WriteFile(filepath.Join(dirOf(b, dirs[i], "cpu"), "cpu.cfs_quota_us"), []byte("30000"), 0))
 	}
 	return paths, dirs
 }
 
 func BenchmarkRead(b *testing.B) {
-	paths, dirs := makeBusy(b, 1)
+	paths, dirs := makeLimited(b, 1)
 	tree := openTree(b)
 	for _, kept := range []bool{true, false} {
 		if !kept {
@@ -88,7 +87,7 @@ func BenchmarkRead(b *testing.B) {
 // BenchmarkSweep reads 250 cgroups, as noded does each second.
 func BenchmarkSweep(b *testing.B) {
 	const n = 250
-	paths, dirs := makeBusy(b, n)
+	paths, dirs := makeLimited(b, n)
 	b.Run("noded", func(b *testing.B) {
 		tree := openTree(b)
 		groups := make([]*Group, n)

@@ -103,7 +103,7 @@ func TestCPU(t *testing.T) {
 	// What it used before it came into the cgroup does not count.
 	own := p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 	got := time.Duration(after.Value(metric.CPUUsage))
-	if got < own-100*time.Millisecond || got > own+20*time.Millisecond {
+	if got < own-100*time.Millisecond || got > own+100*time.Millisecond {
 		t.Errorf("the cgroup used %v, its process %v", got, own)
 	}
 	if first := time.Duration(before.Value(metric.CPUUsage)); first >= got {
@@ -201,6 +201,8 @@ func TestReference(t *testing.T) {
 	if got := s.Value(metric.CPUUsage); got < before.CpuStats.CpuUsage.TotalUsage || got > after.CpuStats.CpuUsage.TotalUsage {
 		t.Errorf("CPU %d, not from %d to %d", got, before.CpuStats.CpuUsage.TotalUsage, after.CpuStats.CpuUsage.TotalUsage)
 	}
+	// The process goes on: its runtime may start a thread or give a page back.
+	slack := map[metric.ID]uint64{metric.MemoryUsage: 1 << 20, metric.MemoryRSS: 1 << 20, metric.MemoryCache: 1 << 20, metric.Processes: 3}
 	for id, want := range map[metric.ID]uint64{
 		metric.MemoryUsage: after.MemoryStats.Usage.Usage,
 		metric.MemoryLimit: after.MemoryStats.Usage.Limit,
@@ -208,7 +210,7 @@ func TestReference(t *testing.T) {
 		metric.MemoryCache: after.MemoryStats.Stats["total_cache"],
 		metric.Processes:   after.PidsStats.Current,
 	} {
-		if got := s.Value(id); got != want {
+		if got := s.Value(id); max(got, want)-min(got, want) > slack[id] {
 			t.Errorf("%v = %d, want %d", id, got, want)
 		}
 	}
