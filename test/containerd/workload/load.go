@@ -19,7 +19,7 @@ import (
 )
 
 // burnTold is how often burn tells what it used.
-const burnTold = 200 * time.Millisecond
+const burnTold = 40 * time.Millisecond
 
 // burn uses a share of a core, measured by what the kernel says that this process used. Its lines are that, and the time since the boot, in
 // nanoseconds.
