@@ -68,7 +68,7 @@ IPAddressAllow=localhost
 	m.waitActive()
 	get := `exec 3<>/dev/tcp/127.0.0.1/9842; printf "GET $0 HTTP/1.0\r\n\r\n" >&3; cat <&3`
 	for path, want := range map[string]string{
-		"/metrics/resource": "node_cpu_usage_seconds_total ", "/metrics/cadvisor": `id="/system.slice/noded.service"`, "/metrics": "noded_unit_cpu_usage_seconds_total{",
+		"/metrics/resource": "node_cpu_usage_seconds_total ", "/metrics/cadvisor": `id="/system.slice/noded.service"`, "/metrics": "noded_stats_looks_total ",
 	} {
 		if out := m.run("bash", "-c", get, path); !strings.Contains(out, "200 OK") || !strings.Contains(out, want) {
 			m.t.Errorf("%s has no %s:\n%.2000s", path, want, out)
