@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/noded/noded/runtime/stats/metric"
 	testcgroup "github.com/noded/noded/test/cgroup"
 )
@@ -96,6 +98,45 @@ func TestOOM(t *testing.T) {
 	}
 }
 
+// TestOpenFiles: files stay open while a cgroup is read often, no more than may, and say the same.
+func TestOpenFiles(t *testing.T) {
+	t.Parallel()
+	path, dirs := makeCgroup(t)
+	must(t, os.WriteFile(filepath.Join(dirOf(t, dirs, "pids"), "pids.max"), []byte("12"), 0))
+	for _, most := range []int64{maxFiles, 3, 0} {
+		tree := openTree(t)
+		tree.maxFiles.Store(most)
+		g, err := tree.Open(path)
+		must(t, err)
+		var sets [4]metric.Set
+		var open [len(sets)]int64
+		for i := range sets {
+			if i == len(sets)-1 {
+				g.readAt -= often
+			}
+			_, err := g.Read(&sets[i])
+			must(t, err)
+			open[i] = tree.files.Load()
+			sets[i].Delete(metric.MemoryKernel) // the kernel frees it late
+			sets[i].Delete(metric.MemoryUsage)
+			sets[i].Delete(metric.MemoryWorkingSet)
+			sets[i].Delete(metric.MemoryPeak)
+			if diff := cmp.Diff(valuesOf(&sets[0]), valuesOf(&sets[i])); diff != "" {
+				t.Errorf("reading %d (-first +this):\n%s", i, diff)
+			}
+		}
+		if open[0] != 0 || open[1] > most || most > 0 && open[1] < min(most, 8) || open[2] != open[1] || open[3] != 0 {
+			t.Errorf("of %d files %v are open", most, open)
+		}
+		_, err = g.Read(&sets[0])
+		must(t, err)
+		g.Close()
+		if n := tree.files.Load(); n != 0 {
+			t.Errorf("%d files are open after all", n)
+		}
+	}
+}
+
 // TestVanishing reads cgroups while others remove them and make them again: a reading is whole, or none.
 func TestVanishing(t *testing.T) {
 	t.Parallel()
@@ -157,6 +198,10 @@ func TestVanished(t *testing.T) {
 		var s metric.Set
 		first, err := old.Read(&s)
 		must(t, err)
+		for range 2 { // files stay open
+			_, err := old.Read(&s)
+			must(t, err)
+		}
 		check := func(what string) {
 			t.Helper()
 			s = metric.Set{}
