@@ -206,7 +206,7 @@ func TestLong(t *testing.T) {
 	_, err = g.Read(&s)
 	must(t, err)
 	if got := s.Value(metric.IOReadBytes); got != n*1000000 {
-		t.Errorf("%d bytes read, want %d", got, n*1000000)
+		t.Errorf("%d bytes read, want %d", got, uint64(n*1000000))
 	}
 }
 
