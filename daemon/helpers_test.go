@@ -200,6 +200,10 @@ func start(t *testing.T, j *fakeJournal, yaml string, change func(*daemon.Option
 		loaded.Config.Logs = config.Logs{}
 		loaded.Config.Runtime = config.Runtime{Sockets: []string{filepath.Join(t.TempDir(), "none")}}
 	}
+	if !strings.Contains(yaml, "stats:") {
+		// The cgroups of the machine come and go with what other tests start.
+		loaded.Config.Stats.CgroupRoot = t.TempDir()
+	}
 	if !strings.Contains(yaml, "state:") {
 		loaded.Config.State.Directory = t.TempDir()
 	}
