@@ -206,11 +206,6 @@ const maxLookBack = 4 << 20
 // lookBack is how far back the beginning of an unfinished line can be: the pieces of a record, with what another stream has between.
 func (r *reader) lookBack() int64 { return 8*int64(r.scan.max) + lookBackBytes }
 
-// mark is the place where a record ends.
-type mark struct {
-	end, pending int64
-}
-
 // block is the records between two offsets of a file.
 type block struct {
 	seg      *segment
@@ -346,60 +341,6 @@ func (r *reader) each(s *scanner, b block, yield func(*Record)) error {
 		look()
 	}
 	return nil
-}
-
-// beginTail finds the place after which the last records are.
-func (r *reader) beginTail(entries []entry) error {
-	if r.plan.Tail == 0 && r.plan.Follow {
-		return r.beginEnd(entries)
-	}
-	walk := &backwards{r: r, entries: entries, parts: r.plan.Tail > maxMarks}
-	defer walk.close()
-	s := scanner{max: r.scan.max}
-	defer s.idle()
-	left := r.plan.Tail
-	var marks []mark
-	for left > 0 {
-		b, err := walk.next()
-		if errors.Is(err, io.EOF) {
-			return r.beginAt(&entries[0], 0, 0)
-		}
-		if err != nil {
-			return err
-		}
-		// What is before the block of the first record that is wanted.
-		marks = append(marks[:0], mark{end: b.from, pending: b.from - b.start})
-		wanted, dropped := int64(0), int64(0)
-		err = r.each(&s, b, func(rec *Record) {
-			wanted++
-			if n := int64(len(marks)) - left; !walk.parts && n > left+backBytes {
-				dropped += n
-				marks = marks[:copy(marks, marks[n:])]
-			}
-			marks = append(marks, mark{rec.End, rec.Pending})
-		})
-		if err != nil {
-			return err
-		}
-		if wanted >= left {
-			m := marks[wanted-left-dropped]
-			if m.end == m.pending {
-				r.prime(&r.scan, b.before)
-			}
-			return r.beginAt(&b.seg.entry, m.end-m.pending, m.end)
-		}
-		left -= wanted
-		if r.plan.since > 0 && r.passed(b) {
-			return r.beginAt(&b.seg.entry, b.from, 0)
-		}
-	}
-	return r.beginEnd(entries)
-}
-
-// passed reports whether a block begins before Since, so that no record before it is wanted.
-func (r *reader) passed(b block) bool {
-	t, _, ok := b.seg.timeAt(b.from, b.to)
-	return ok && t < r.plan.since-slack
 }
 
 // beginEnd begins at the end of the newest file.
