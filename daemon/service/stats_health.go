@@ -61,11 +61,15 @@ func (h *StatsHealth) source(ctx context.Context) *nodedv1.SourceHealth {
 		}
 	}
 	problems := snapshot.Problems
+	// Names that are missing are the trouble of the runtime that knows them, which is a source of its own.
+	degraded := snapshot.Incomplete
 	if age > oldLooks*snapshot.Interval {
+		degraded = true
 		problems = append([]string{fmt.Sprintf("the last look was %v ago, one is due each %v", age.Round(time.Second), snapshot.Interval)}, problems...)
 	}
-	if len(problems) > 0 {
-		m.State, m.Message = nodedv1.SourceState_SOURCE_STATE_DEGRADED, wire.Text(strings.Join(problems, "; "))
+	if degraded {
+		m.State = nodedv1.SourceState_SOURCE_STATE_DEGRADED
 	}
+	m.Message = wire.Text(strings.Join(problems, "; "))
 	return m
 }

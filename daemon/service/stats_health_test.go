@@ -32,7 +32,8 @@ func TestStatsHealth(t *testing.T) {
 		{"no history", stats.Snapshot{Time: statsStart, Interval: time.Second}, nil, time.Time{}, "OK lag=0s oldest=none "},
 		{"the clock stepped back", stats.Snapshot{Time: statsStart.Add(time.Hour), Interval: time.Second}, nil, time.Time{}, "OK lag=0s oldest=none "},
 		{"old", stats.Snapshot{Time: statsStart.Add(-31 * time.Second), Interval: 10 * time.Second}, nil, time.Time{}, "DEGRADED lag=31s oldest=none the last look was 31s ago, one is due each 10s"},
-		{"in part", stats.Snapshot{Time: statsStart, Interval: time.Second, Problems: []string{"a", "b"}}, nil, time.Time{}, "DEGRADED lag=0s oldest=none a; b"},
+		{"in part", stats.Snapshot{Time: statsStart, Interval: time.Second, Problems: []string{"a", "b"}, Incomplete: true}, nil, time.Time{}, "DEGRADED lag=0s oldest=none a; b"},
+		{"without names", stats.Snapshot{Time: statsStart, Interval: time.Second, Problems: []string{"a"}}, nil, time.Time{}, "OK lag=0s oldest=none a"},
 		{"broken", stats.Snapshot{}, errors.New("broken"), time.Time{}, "UNAVAILABLE lag=0s oldest=none broken"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

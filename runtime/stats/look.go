@@ -161,7 +161,7 @@ func (l *looker) look(ctx context.Context, now time.Time, interval time.Duration
 	}
 	l.fresh = l.fresh && !l.follow
 	snapshot.Usages, snapshot.names = usages, l.names.known
-	snapshot.Problems = l.troubles()
+	snapshot.Problems, snapshot.Incomplete = l.troubles()
 	l.sequence++
 	snapshot.Sequence = l.sequence
 	l.record()
@@ -416,9 +416,8 @@ func (l *looker) readNetwork(c *slot, u *Usage) bool {
 	return true
 }
 
-// troubles says what is known only in part.
-func (l *looker) troubles() []string {
-	var out []string
+// troubles says what is known only in part, and whether figures are among it.
+func (l *looker) troubles() (out []string, incomplete bool) {
 	if l.tree == nil {
 		out = append(out, "there are no cgroups that can be read: only the node itself has figures")
 	} else if l.listError != nil {
@@ -430,10 +429,11 @@ func (l *looker) troubles() []string {
 	if l.failed > 0 {
 		out = append(out, fmt.Sprintf("%d of the figures cannot be read, the first of them because of %v", l.failed, l.failure))
 	}
+	incomplete = len(out) > 0
 	out = append(out, l.names.troubles(l.plan.nameless)...)
 	if slices.Equal(out, l.problems) {
-		return l.problems // so that there are not two of the same
+		return l.problems, incomplete // so that there are not two of the same
 	}
 	l.problems = out
-	return out
+	return out, incomplete
 }

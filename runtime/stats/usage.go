@@ -94,6 +94,8 @@ type Snapshot struct {
 	Usages []Usage
 	// Problems say what is known only in part, and why: a sentence each.
 	Problems []string
+	// Incomplete: figures are among what is missing, not only names.
+	Incomplete bool
 
 	// names is what the inventory knew; nil for nothing.
 	names *inventory.Snapshot
