@@ -6,6 +6,7 @@ package cgroup
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,9 @@ const (
 	// youngReads is in how many readings a cgroup is looked for in the hierarchies that it was not in: a runtime makes it in one
 	// after the other. After that it is looked for as often as what changes seldom is read.
 	youngReads = 4
+	// often is how soon one reading must follow the other for files to stay open. Not to open them saves more than half of the time, but the
+	// kernel holds a page for each.
+	often = 3 * time.Second
 )
 
 // Group is a cgroup. It must be used by one goroutine at a time.
@@ -30,6 +34,8 @@ type Group struct {
 	// kept is how many directories may stay open; 0 if they are opened for each reading.
 	kept  int64
 	reads int
+	// readAt is when it was read last.
+	readAt time.Duration
 	// seldom is what changes seldom, as it was at seldomAt.
 	seldom   metric.Set
 	seldomAt time.Duration
@@ -43,6 +49,8 @@ type part struct {
 	inode uint64
 	// missing has a bit for each source that is not there.
 	missing uint64
+	// files has a descriptor for each source, -1 if it is not open; nil if none is.
+	files []int
 }
 
 // Read adds what is known of the cgroup to a set. What else is in the set stays there. The error is an fs.ErrNotExist if the cgroup is
@@ -68,6 +76,7 @@ func (g *Group) Read(to *metric.Set) (Reading, error) {
 func (g *Group) Close() {
 	g.tree.kept.Add(-g.kept)
 	g.kept = 0
+	g.closeFiles()
 	g.closeDirs()
 }
 
@@ -138,6 +147,25 @@ func (g *Group) closeDirs() {
 	}
 }
 
+func (g *Group) closeFiles() {
+	for i := range g.parts {
+		p := &g.parts[i]
+		for j := range p.files {
+			g.closeFile(p, j)
+		}
+		p.files = nil
+	}
+}
+
+// closeFile closes the file of a source if it is open.
+func (g *Group) closeFile(p *part, i int) {
+	if p.files != nil && p.files[i] >= 0 {
+		_ = unix.Close(p.files[i])
+		p.files[i] = -1
+		g.tree.files.Add(-1)
+	}
+}
+
 // alive reports whether the cgroup is still the one that was opened: in all hierarchies that it was in.
 func (g *Group) alive() bool {
 	for i := range g.parts {
@@ -159,8 +187,8 @@ type run struct {
 	buf     *[]byte
 	numbers numbers
 	reading Reading
-	// all: what changes seldom is read too.
-	all bool
+	// all: what changes seldom is read too. keep: files stay open.
+	all, keep bool
 	// timed: the time of the reading is known. got: there was a file. lost: one was not there that had been, or was not looked for before.
 	timed, got, lost bool
 }
@@ -173,6 +201,9 @@ func (r *run) read() error {
 	}
 	r.reading = Reading{Time: time.Now().Round(0), Boot: now, Inode: g.inode}
 	r.all = g.reads == 0 || now-g.seldomAt >= seldomEvery
+	if r.keep = g.kept > 0 && g.reads > 0 && now-g.readAt < often; !r.keep {
+		g.closeFiles()
+	}
 	if g.kept > 0 && (r.all || g.reads < youngReads) {
 		if err := g.open(); err != nil {
 			return err
@@ -192,6 +223,7 @@ func (r *run) read() error {
 	if r.all {
 		g.seldom, g.seldomAt = seldom.Set, now
 	}
+	g.readAt = now
 	g.reads++
 	r.numbers.Merge(&g.seldom)
 	r.numbers.finish()
@@ -208,7 +240,7 @@ func (r *run) part(p *part, seldom *numbers) error {
 		case s.instead && p.missing&(bit>>1) == 0:
 			continue
 		}
-		text, err := r.source(p.dir, s.name)
+		text, err := r.source(p, i)
 		switch {
 		case err == nil:
 			p.missing &^= bit
@@ -221,8 +253,10 @@ func (r *run) part(p *part, seldom *numbers) error {
 		case errors.Is(err, fs.ErrNotExist):
 			r.lost = r.lost || p.missing&bit == 0
 			p.missing |= bit
-		case errors.Is(err, unix.ENODEV): // what a file says that is still open when its cgroup is gone
-			return fs.ErrNotExist
+		case errors.Is(err, unix.ENODEV): // what a file says that is still open when its cgroup is gone, or its controller
+			r.lost = true
+			p.missing |= bit
+			r.group.closeFile(p, i)
 		case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOMEM):
 			return err
 		default: // pressure may be switched off, a file may be longer than is read
@@ -233,16 +267,23 @@ func (r *run) part(p *part, seldom *numbers) error {
 }
 
 // source reads a file. The first one has the CPU time: when it is read is the time of the reading.
-func (r *run) source(dir int, name string) ([]byte, error) {
+func (r *run) source(p *part, i int) ([]byte, error) {
+	fd, kept, err := r.open(p, i)
+	if err != nil {
+		return nil, err
+	}
+	if !kept {
+		defer unix.Close(fd)
+	}
 	if r.timed {
-		return readFile(dir, name, r.buf)
+		return readFile(fd, r.buf)
 	}
 	r.timed = true
 	before, err := bootTime()
 	if err != nil {
 		return nil, err
 	}
-	text, err := readFile(dir, name, r.buf)
+	text, err := readFile(fd, r.buf)
 	if err != nil {
 		return nil, err
 	}
@@ -254,6 +295,29 @@ func (r *run) source(dir int, name string) ([]byte, error) {
 	half := (after - before) / 2
 	r.reading.Boot, r.reading.Time = before+half, time.Now().Add(-half).Round(0)
 	return text, nil
+}
+
+// open returns the descriptor of a file, and whether it stays open.
+func (r *run) open(p *part, i int) (fd int, kept bool, err error) {
+	if p.files != nil && p.files[i] >= 0 {
+		return p.files[i], true, nil
+	}
+	if fd, err = openFile(p.dir, p.sources[i].name); err != nil {
+		return -1, false, err
+	}
+	t := r.group.tree
+	if !r.keep || !p.kernel || p.sources[i].seldom {
+		return fd, false, nil
+	}
+	if t.files.Add(1) > t.maxFiles.Load() {
+		t.files.Add(-1)
+		return fd, false, nil
+	}
+	if p.files == nil {
+		p.files = slices.Repeat([]int{-1}, len(p.sources))
+	}
+	p.files[i] = fd
+	return fd, true, nil
 }
 
 // bootTime is what the clock says that goes on while the machine sleeps.
@@ -269,30 +333,20 @@ func bootTime() (time.Duration, error) {
 var errTooLong = errors.New("file too long")
 
 // readFile returns a file, in a buffer that it makes longer if need be. It is valid until the buffer is used again.
-func readFile(dir int, name string, buf *[]byte) ([]byte, error) {
-	fd, err := openFile(dir, name)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	for n := 0; ; {
-		m, err := unix.Read(fd, (*buf)[n:])
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
+func readFile(fd int, buf *[]byte) ([]byte, error) {
+	for {
+		n, err := unix.Pread(fd, *buf, 0)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
 			return nil, err
-		}
-		// A file of a cgroup comes whole if it fits.
-		if n += m; n < len(*buf) {
+		case n < len(*buf): // a file of a cgroup comes whole if it fits
 			return (*buf)[:n], nil
-		}
-		if n >= maxFile {
+		case n >= maxFile:
 			return nil, errTooLong
+		default:
+			*buf = make([]byte, 2*len(*buf))
 		}
-		longer := make([]byte, 2*len(*buf))
-		copy(longer, *buf)
-		*buf = longer
 	}
 }
 

@@ -11,78 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/noded/noded/runtime/stats/metric"
 	testcgroup "github.com/noded/noded/test/cgroup"
 )
-
-const (
-	fixtureID  = "a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333"
-	fixturePod = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0f3c1a52_7d64_4b8e_9a1f_2c5d6e7f8091.slice"
-	fixture    = fixturePod + "/cri-containerd-" + fixtureID + ".scope"
-)
-
-func TestFixtures(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		archive, path string
-		version       int
-		want          map[metric.ID]uint64
-		unset         []metric.ID
-	}{
-		{"v1.txtar", "/kubepods/burstable/pod0f3c1a52-7d64-4b8e-9a1f-2c5d6e7f8091/" + fixtureID, 1, map[metric.ID]uint64{
-			metric.CPUUsage: 1335884057, metric.CPUUser: 570000000, metric.CPUSystem: 760000000,
-			metric.CPULimit: 300, metric.CPUShares: 307, metric.CPUThrottled: 1696963145,
-			metric.CPUPeriods: 49, metric.CPUThrottledPeriods: 38,
-			metric.MemoryUsage: 28266496, metric.MemoryWorkingSet: 28266496 - 4096, metric.MemoryRSS: 28004352, metric.MemoryCache: 4096,
-			metric.MemoryLimit: 67108864, metric.MemorySwap: 0, metric.MemoryKernel: 167936,
-			metric.MemoryFailures: 205, metric.OOMKills: 1,
-		}, []metric.ID{metric.MemorySwapLimit}},
-		{"hybrid.txtar", fixture, 1, map[metric.ID]uint64{metric.CPUUsage: 5000000123}, nil},
-		{"v2.txtar", fixture, 2, map[metric.ID]uint64{
-			metric.CPUUsage: 48023111000, metric.CPUUser: 40011001000, metric.CPUSystem: 8012110000,
-			metric.CPULimit: 300, metric.CPUShares: 237,
-			metric.MemoryUsage: 322961408, metric.MemoryWorkingSet: 322961408 - 73400320, metric.MemoryPeak: 340000768,
-			metric.MemoryLimit: 536870912, metric.MemorySwap: 1048576, metric.MemorySwapLimit: 0, metric.MemoryFailures: 12,
-			metric.Processes: 17, metric.ProcessLimit: 1024,
-			metric.PressureCPUSome: 1530211000, metric.PressureCPUFull: 1400123000,
-			metric.PressureMemorySome: 4021000, metric.PressureMemoryFull: 3999000,
-			metric.PressureIOSome: 90210000, metric.PressureIOFull: 80100000,
-		}, nil},
-		// More inactive file pages than usage: the working set is not below zero.
-		{"v2.txtar", fixturePod, 2, map[metric.ID]uint64{metric.MemoryUsage: 323485696, metric.MemoryWorkingSet: 0, metric.Processes: 18},
-			[]metric.ID{metric.CPULimit, metric.MemoryLimit, metric.MemorySwapLimit, metric.ProcessLimit}},
-		{"v2.txtar", "/", 2, map[metric.ID]uint64{metric.CPUUsage: 912345678000},
-			[]metric.ID{metric.MemoryUsage, metric.MemoryWorkingSet, metric.Processes}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.archive+tt.path, func(t *testing.T) {
-			t.Parallel()
-			tree, err := Open(unpack(t, tt.archive))
-			must(t, err)
-			if got := tree.Version(); got != tt.version {
-				t.Errorf("version %d, want %d", got, tt.version)
-			}
-			g, err := tree.Open(tt.path)
-			must(t, err)
-			defer g.Close()
-			for range 2 { // the second time what changes seldom is not read
-				var s metric.Set
-				_, err = g.Read(&s)
-				must(t, err)
-				for id, want := range tt.want {
-					if got, ok := s.Get(id); !ok || got != want {
-						t.Errorf("%v = %d, %v, want %d", id, got, ok, want)
-					}
-				}
-				for _, id := range tt.unset {
-					if got, ok := s.Get(id); ok {
-						t.Errorf("%v = %d, want none", id, got)
-					}
-				}
-			}
-		})
-	}
-}
 
 func TestCPU(t *testing.T) {
 	t.Parallel()
@@ -137,6 +70,120 @@ func TestMemory(t *testing.T) {
 	t.Error("the usage is never what the file says")
 }
 
+// TestOOM: a process that wants more than the limit is killed, and that is counted.
+func TestOOM(t *testing.T) {
+	t.Parallel()
+	path, dirs := makeCgroup(t)
+	memory := dirOf(t, dirs, "memory")
+	const limit = 32 << 20
+	must(t, os.WriteFile(filepath.Join(memory, "memory.limit_in_bytes"), []byte("33554432"), 0))
+	_ = os.WriteFile(filepath.Join(memory, "memory.memsw.limit_in_bytes"), []byte("33554432"), 0) // not where swap is not counted
+	p := start(t, dirs, "hold 134217728")
+	if p.run(t) {
+		t.Fatal("the process holds more than the limit")
+	}
+	p.end(t)
+	g, err := openTree(t).Open(path)
+	must(t, err)
+	defer g.Close()
+	var s metric.Set
+	_, err = g.Read(&s)
+	must(t, err)
+	// Failures are not looked at: with a limit of memory and swap together the kernel counts them for that one.
+	if s.Value(metric.OOMKills) != 1 || s.Value(metric.MemoryLimit) != limit {
+		t.Errorf("%d killed, limit %d", s.Value(metric.OOMKills), s.Value(metric.MemoryLimit))
+	}
+	if peak := s.Value(metric.MemoryPeak); peak < limit/2 || peak > limit {
+		t.Errorf("peak %d of %d", peak, limit)
+	}
+}
+
+// TestOpenFiles: files stay open while a cgroup is read often, no more than may, and say the same.
+func TestOpenFiles(t *testing.T) {
+	t.Parallel()
+	path, dirs := makeCgroup(t)
+	must(t, os.WriteFile(filepath.Join(dirOf(t, dirs, "pids"), "pids.max"), []byte("12"), 0))
+	for _, most := range []int64{maxFiles, 3, 0} {
+		tree := openTree(t)
+		tree.maxFiles.Store(most)
+		g, err := tree.Open(path)
+		must(t, err)
+		var sets [4]metric.Set
+		var open [len(sets)]int64
+		for i := range sets {
+			if i == len(sets)-1 {
+				g.readAt -= often
+			}
+			_, err := g.Read(&sets[i])
+			must(t, err)
+			open[i] = tree.files.Load()
+			sets[i].Delete(metric.MemoryKernel) // the kernel frees it late
+			sets[i].Delete(metric.MemoryUsage)
+			sets[i].Delete(metric.MemoryWorkingSet)
+			sets[i].Delete(metric.MemoryPeak)
+			if diff := cmp.Diff(valuesOf(&sets[0]), valuesOf(&sets[i])); diff != "" {
+				t.Errorf("reading %d (-first +this):\n%s", i, diff)
+			}
+		}
+		if open[0] != 0 || open[1] > most || most > 0 && open[1] < min(most, 8) || open[2] != open[1] || open[3] != 0 {
+			t.Errorf("of %d files %v are open", most, open)
+		}
+		_, err = g.Read(&sets[0])
+		must(t, err)
+		g.Close()
+		if n := tree.files.Load(); n != 0 {
+			t.Errorf("%d files are open after all", n)
+		}
+	}
+}
+
+// TestVanishing reads cgroups while others remove them and make them again: a reading is whole, or none.
+func TestVanishing(t *testing.T) {
+	t.Parallel()
+	path, dirs := makeCgroup(t)
+	tree := openTree(t)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for range 300 {
+			c := makeIn(t, dirs, "c")
+			for _, dir := range c {
+				if err := os.Remove(dir); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}
+	}()
+	var whole, gone int
+	for {
+		select {
+		case <-over:
+			t.Logf("%d whole, %d gone", whole, gone)
+			return
+		default:
+		}
+		g, err := tree.Open(path + "/c")
+		for err == nil {
+			var s metric.Set
+			if _, err = g.Read(&s); err == nil {
+				whole++
+			} else if s != (metric.Set{}) {
+				t.Errorf("%v, and %v was read", err, valuesOf(&s))
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v, want fs.ErrNotExist", err)
+			<-over
+			return
+		}
+		gone++
+		if g != nil {
+			g.Close()
+		}
+	}
+}
+
 func TestVanished(t *testing.T) {
 	t.Parallel()
 	for _, kept := range []bool{true, false} {
@@ -151,6 +198,10 @@ func TestVanished(t *testing.T) {
 		var s metric.Set
 		first, err := old.Read(&s)
 		must(t, err)
+		for range 2 { // files stay open
+			_, err := old.Read(&s)
+			must(t, err)
+		}
 		check := func(what string) {
 			t.Helper()
 			s = metric.Set{}

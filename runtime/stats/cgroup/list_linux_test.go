@@ -72,16 +72,3 @@ func TestListMany(t *testing.T) {
 		t.Errorf("%d cgroups, want %d", got, n+1)
 	}
 }
-
-func TestListFixtures(t *testing.T) {
-	t.Parallel()
-	for archive, want := range map[string]string{"v2.txtar": fixture, "hybrid.txtar": fixture} {
-		tree, err := Open(unpack(t, archive))
-		must(t, err)
-		paths, err := tree.List()
-		must(t, err)
-		if !slices.Contains(paths, want) || slices.Contains(paths, "/only.slice") {
-			t.Errorf("%s: %q", archive, paths)
-		}
-	}
-}

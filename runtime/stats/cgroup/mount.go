@@ -120,6 +120,8 @@ type hierarchy struct {
 	sources []source
 	// listed: the cgroups in it count as such.
 	listed bool
+	// kernel: its files are the kernel's, which say so when their cgroup is gone. Those of a copy go on to be what they were.
+	kernel bool
 }
 
 // controllers1 are the controllers of version 1 that are read, in the order in which they are. The first hierarchy that a cgroup is in gives

@@ -160,7 +160,7 @@ func FuzzClassify(f *testing.F) {
 			}
 		}
 		// In a service nothing is a pod, whatever it is named.
-		if n := Classify("/system.slice/evil.service" + path); n.Kind == KindPod || n.PodUID != "" || n.Kind == KindUnit {
+		if n := Classify("/system.slice/evil.service/" + path); n.Kind == KindPod || n.PodUID != "" || n.Kind == KindUnit {
 			t.Errorf("Classify(%q below a service) = %+v", path, n)
 		}
 	})

@@ -15,6 +15,9 @@ const (
 	maxDepth = 32
 	// maxDelegated is how many List returns that are below one service, scope or container, which may make as many as it likes.
 	maxDelegated = 1024
+	// maxDirs and maxFiles are how many directories and files groups hold open together. For each file the kernel holds about 4.5 KiB.
+	maxDirs  = 16384
+	maxFiles = 4096
 	// maxFile is the length of the longest file that is read: of io.stat with thousands of devices.
 	maxFile = 1 << 20
 )

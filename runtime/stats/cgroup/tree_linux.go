@@ -23,7 +23,9 @@ type Tree struct {
 	lists       []*lister    // of the listed hierarchies
 	// kept is how many descriptors groups hold, maxKept how many they may; those beyond open their directories for each reading.
 	kept, maxKept atomic.Int64
-	buffers       sync.Pool // of *[]byte
+	// files is how many files of them are open beside, maxFiles how many may be.
+	files, maxFiles atomic.Int64
+	buffers         sync.Pool // of *[]byte
 
 	// mu guards the listers and the fields below.
 	mu    sync.Mutex
@@ -45,6 +47,7 @@ func Open(c Config) (*Tree, error) {
 	}
 	t := &Tree{version: version, hierarchies: hierarchies}
 	for _, h := range hierarchies {
+		h.kernel = isKernel(h.point)
 		if h.listed {
 			t.lists = append(t.lists, &lister{point: h.point})
 		}
@@ -54,8 +57,15 @@ func Open(c Config) (*Tree, error) {
 		b := make([]byte, most)
 		return &b
 	}
-	t.maxKept.Store(mostKept())
+	t.maxKept.Store(mostKept(maxDirs))
+	t.maxFiles.Store(mostKept(maxFiles))
 	return t, nil
+}
+
+// isKernel reports whether a directory is of a hierarchy of the kernel, not of a copy.
+func isKernel(dir string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(dir, &st) == nil && (st.Type == unix.CGROUP_SUPER_MAGIC || st.Type == unix.CGROUP2_SUPER_MAGIC)
 }
 
 // discover returns the hierarchies by the mountinfo, or else by the layout of the root.
@@ -82,9 +92,9 @@ func mountinfo(proc string) string {
 	return string(text)
 }
 
-// mostKept is how many descriptors groups may hold: a part of what the process may have, because others need some too.
-func mostKept() int64 {
-	const most, part = 16384, 4
+// mostKept is how many descriptors groups may hold: no more than a part of what the process may have, because others need some too.
+func mostKept(most uint64) int64 {
+	const part = 4
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return 0
