@@ -20,15 +20,15 @@ import (
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		w.t.Run("rotation", func(t *testing.T) { w.with(t).testFollowRotation() })
-		w.t.Run("restarts", func(t *testing.T) { w.with(t).testFollowRestarts() })
-		w.t.Run("new pods", func(t *testing.T) { w.with(t).testFollowNewPods() })
-		w.t.Run("end", func(t *testing.T) { w.with(t).testFollowEnd() })
+		w.T.Run("rotation", func(t *testing.T) { w.with(t).testFollowRotation() })
+		w.T.Run("restarts", func(t *testing.T) { w.with(t).testFollowRestarts() })
+		w.T.Run("new pods", func(t *testing.T) { w.with(t).testFollowNewPods() })
+		w.T.Run("end", func(t *testing.T) { w.with(t).testFollowEnd() })
 	})
 }
 
 func (w *world) testFollowRotation() {
-	pod := w.runPod(containerd.Pod{Name: "rotated", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "rotated", HostNetwork: true})
 	c := w.start(pod, "writer", "lines:3000@1000", "pause")
 	w.untilRunning(c, pod)
 	got, _ := w.follow(selectPod(pod, "writer"), nil)
@@ -36,15 +36,15 @@ func (w *world) testFollowRotation() {
 		time.Sleep(200 * time.Millisecond)
 		w.rotate(c)
 	}
-	got.until(w.t, "3,000 lines", func() bool { return len(got.records) >= 3000 })
-	if last := checkNumbers(w.t, got.texts(), 1); last != 3000 || len(got.gaps) > 0 {
-		w.t.Errorf("%d lines, gaps %+v", last, got.gaps)
+	got.until(w.T, "3,000 lines", func() bool { return len(got.records) >= 3000 })
+	if last := checkNumbers(w.T, got.texts(), 1); last != 3000 || len(got.gaps) > 0 {
+		w.T.Errorf("%d lines, gaps %+v", last, got.gaps)
 	}
 }
 
 // testFollowRestarts: a crash loop, of which the runtime forgets all but the last dead container.
 func (w *world) testFollowRestarts() {
-	pod := w.runPod(containerd.Pod{Name: "restarted", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "restarted", HostNetwork: true})
 	c := w.start(pod, "app", "lines:10", "exit:1")
 	w.wait(c)
 	w.untilContainer(pod, "app", "there", func(got *inventory.Container) bool { return got.ID == c.ID && got.Log != nil })
@@ -52,20 +52,20 @@ func (w *world) testFollowRestarts() {
 	const restarts = 5
 	for range restarts {
 		next := w.restart(c, "lines:10", "exit:1")
-		if err := c.Remove(w.ctx); err != nil {
-			w.t.Fatal(err)
+		if err := c.Remove(w.Ctx); err != nil {
+			w.T.Fatal(err)
 		}
 		c = next
 	}
 	const want = 10 * (restarts + 1)
-	got.until(w.t, "the lines of all runs", func() bool { return len(got.records) >= want })
+	got.until(w.T, "the lines of all runs", func() bool { return len(got.records) >= want })
 	for i, r := range got.records {
 		if r.run != uint32(i/10) {
-			w.t.Fatalf("record %d is of run %d", i, r.run)
+			w.T.Fatalf("record %d is of run %d", i, r.run)
 		}
 	}
 	for i := 0; i < want; i += 10 {
-		checkNumbers(w.t, got.texts()[i:i+10], 1)
+		checkNumbers(w.T, got.texts()[i:i+10], 1)
 	}
 }
 
@@ -76,38 +76,38 @@ func (w *world) testFollowNewPods() {
 	got, _ := w.follow(sel, nil)
 	var want []string
 	for _, name := range []string{"late-a", "late-b"} {
-		pod := w.runPod(containerd.Pod{Name: name, HostNetwork: true, Labels: labels})
+		pod := w.RunPod(containerd.Pod{Name: name, HostNetwork: true, Labels: labels})
 		w.wait(w.start(pod, "short", "out:short of "+name))
 		w.start(pod, "long", "out:long of "+name, "pause")
 		want = append(want, "long of "+name, "short of "+name)
 	}
-	other := w.runPod(containerd.Pod{Name: "late-c", HostNetwork: true, Labels: map[string]string{"app": "other"}})
+	other := w.RunPod(containerd.Pod{Name: "late-c", HostNetwork: true, Labels: map[string]string{"app": "other"}})
 	w.wait(w.start(other, "app", "out:not this"))
-	got.until(w.t, "the lines of both pods", func() bool { return len(got.records) >= len(want) })
+	got.until(w.T, "the lines of both pods", func() bool { return len(got.records) >= len(want) })
 	slices.Sort(want)
 	if texts := slices.Sorted(slices.Values(got.texts())); !slices.Equal(texts, want) {
-		w.t.Errorf("followed %q, want %q", texts, want)
+		w.T.Errorf("followed %q, want %q", texts, want)
 	}
 }
 
 // testFollowEnd: following a pod by name ends with the pod, after its last line.
 func (w *world) testFollowEnd() {
-	pod := w.runPod(containerd.Pod{Name: "ends-soon", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "ends-soon", HostNetwork: true})
 	c := w.start(pod, "app", "out:first", "pause")
 	w.untilRunning(c, pod)
 	got, ended := w.follow(logsOf("", "ends-soon"), func(q *podlog.Query) { q.Tail = 10 })
-	got.until(w.t, "the first line", func() bool { return len(got.records) == 1 })
-	if err := pod.Remove(w.ctx); err != nil {
-		w.t.Fatal(err)
+	got.until(w.T, "the first line", func() bool { return len(got.records) == 1 })
+	if err := pod.Remove(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, within)
+	ctx, cancel := context.WithTimeout(w.Ctx, within)
 	defer cancel()
 	select {
 	case err := <-ended:
 		if err != nil {
-			w.t.Error(err)
+			w.T.Error(err)
 		}
 	case <-ctx.Done():
-		w.t.Errorf("the follow of a pod that is gone goes on after %v", within)
+		w.T.Errorf("the follow of a pod that is gone goes on after %v", within)
 	}
 }

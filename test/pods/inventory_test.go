@@ -25,33 +25,31 @@ import (
 func TestInventory(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		w.t.Run("pod", func(t *testing.T) { w.with(t).testPod() })
-		w.t.Run("ends", func(t *testing.T) { w.with(t).testEnds() })
-		w.t.Run("restarts", func(t *testing.T) { w.with(t).testRestarts() })
-		w.t.Run("static", func(t *testing.T) { w.with(t).testStatic() })
-		w.t.Run("names", func(t *testing.T) { w.with(t).testNames() })
-		w.t.Run("another UID", func(t *testing.T) { w.with(t).testAnotherUID() })
-		w.t.Run("removed", func(t *testing.T) { w.with(t).testRemoved() })
+		w.T.Run("pod", func(t *testing.T) { w.with(t).testPod() })
+		w.T.Run("ends", func(t *testing.T) { w.with(t).testEnds() })
+		w.T.Run("restarts", func(t *testing.T) { w.with(t).testRestarts() })
+		w.T.Run("static", func(t *testing.T) { w.with(t).testStatic() })
+		w.T.Run("names", func(t *testing.T) { w.with(t).testNames() })
+		w.T.Run("another UID", func(t *testing.T) { w.with(t).testAnotherUID() })
+		w.T.Run("removed", func(t *testing.T) { w.with(t).testRemoved() })
 	})
 }
 
 // with returns the world for a subtest.
 func (w *world) with(t *testing.T) *world {
-	sub := *w
-	sub.t = t
-	return &sub
+	return &world{Pods: w.With(t), logs: w.logs}
 }
 
 func (w *world) testPod() {
-	t := w.t
+	t := w.T
 	labels := map[string]string{"app": "web", "pod-template-hash": "7d4b9c6f5"}
-	pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-7d4b9c6f5-x2x7k", Labels: labels, Annotations: map[string]string{
+	pod := w.RunPod(containerd.Pod{Namespace: "shop", Name: "web-7d4b9c6f5-x2x7k", Labels: labels, Annotations: map[string]string{
 		"kubectl.kubernetes.io/default-container": "server", "note": "canary-value",
 	}})
 	w.waitKnown(pod, w.start(pod, "migrate", "lines:3"))
-	started := w.startContainer(pod, containerd.Container{
+	started := w.Start(pod, containerd.Container{
 		Name: "server", Args: []string{"lines:2", "pause"}, MemoryLimit: 32 << 20, CPULimit: 500, CPURequest: 250,
-		Mounts: []*criapi.Mount{{ContainerPath: "/data", HostPath: w.cd.SocketDirectory(), Readonly: true}},
+		Mounts: []*criapi.Mount{{ContainerPath: "/data", HostPath: w.Containerd.SocketDirectory(), Readonly: true}},
 	})
 	sidecar := w.start(pod, "sidecar", "mixed:4", "pause")
 	w.untilRunning(started, pod)
@@ -98,43 +96,43 @@ func (w *world) testPod() {
 
 // checkServer compares a container with limits and a mount.
 func (w *world) checkServer(c *inventory.Container, started *containerd.RunningContainer) {
-	w.t.Helper()
+	w.T.Helper()
 	if c.ID != started.ID || c.Type != inventory.TypeRegular || c.State != inventory.ContainerRunning || c.Run != 0 || c.ExitCode != nil {
-		w.t.Errorf("container %+v", c)
+		w.T.Errorf("container %+v", c)
 	}
 	if c.Image != containerd.Image || !strings.HasPrefix(c.ImageID, "sha256:") {
-		w.t.Errorf("image %q, id %q", c.Image, c.ImageID)
+		w.T.Errorf("image %q, id %q", c.Image, c.ImageID)
 	}
 	if c.Runtime != "containerd" {
-		w.t.Errorf("runtime %q", c.Runtime)
+		w.T.Errorf("runtime %q", c.Runtime)
 	}
 	if c.PID <= 0 {
-		w.t.Errorf("process %d", c.PID)
+		w.T.Errorf("process %d", c.PID)
 	}
 	if c.Started.Before(c.Created) || time.Since(c.Started) > time.Minute {
-		w.t.Errorf("created %v, started %v", c.Created, c.Started)
+		w.T.Errorf("created %v, started %v", c.Created, c.Started)
 	}
 	resources := inventory.Resources{CPULimit: 500, CPURequest: 250, MemoryLimit: 32 << 20}
 	got := c.Resources
 	got.OOMScoreAdj = 0 // the test runs with that of its parent
 	if diff := cmp.Diff(resources, got); diff != "" {
-		w.t.Errorf("resources (-want +got):\n%s", diff)
+		w.T.Errorf("resources (-want +got):\n%s", diff)
 	}
-	mount := inventory.Mount{ContainerPath: "/data", HostPath: w.cd.SocketDirectory(), ReadOnly: true}
+	mount := inventory.Mount{ContainerPath: "/data", HostPath: w.Containerd.SocketDirectory(), ReadOnly: true}
 	if !slices.Contains(c.Mounts, mount) {
-		w.t.Errorf("mounts %v, want one %v", c.Mounts, mount)
+		w.T.Errorf("mounts %v, want one %v", c.Mounts, mount)
 	}
 	if c.Log == nil || c.Log.Layout != podlog.LayoutCRI || !strings.HasSuffix(c.Log.Dir, "/server") {
-		w.t.Errorf("log %+v", c.Log)
+		w.T.Errorf("log %+v", c.Log)
 	}
 	if diff := cmp.Diff([]uint32{0}, c.LoggedRuns); diff != "" {
-		w.t.Errorf("logged runs (-want +got):\n%s", diff)
+		w.T.Errorf("logged runs (-want +got):\n%s", diff)
 	}
 }
 
 // testEnds: exit codes and reasons are told as soon as containers end.
 func (w *world) testEnds() {
-	pod := w.runPod(containerd.Pod{Name: "ends", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "ends", HostNetwork: true})
 	for _, tt := range []struct {
 		c      containerd.Container
 		code   int32
@@ -144,23 +142,23 @@ func (w *world) testEnds() {
 		{containerd.Container{Name: "fails", Args: []string{"sleep:50ms", "exit:3"}}, 3, "Error"},
 		{containerd.Container{Name: "hungry", Args: []string{"sleep:300ms", "alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
 	} {
-		w.wait(w.startContainer(pod, tt.c))
+		w.wait(w.Start(pod, tt.c))
 		before := time.Now()
 		// containerd 1.6 calls want of memory an error at first.
 		got := w.untilContainer(pod, tt.c.Name, "ended", func(c *inventory.Container) bool {
 			return c.State == inventory.ContainerExited && c.Reason == tt.reason
 		})
-		w.t.Logf("the end of %s is known %v later", tt.c.Name, time.Since(before).Round(time.Millisecond))
+		w.T.Logf("the end of %s is known %v later", tt.c.Name, time.Since(before).Round(time.Millisecond))
 		if got.ExitCode == nil || *got.ExitCode != tt.code || got.Finished.IsZero() {
-			w.t.Errorf("%s: %+v, want exit code %d", tt.c.Name, got, tt.code)
+			w.T.Errorf("%s: %+v, want exit code %d", tt.c.Name, got, tt.code)
 		}
 	}
 	p := findPod(w.until("there", func(*inventory.Snapshot) bool { return true }), pod.UID)
 	if !p.HostNetwork {
-		w.t.Error("the pod is not on the network of the node")
+		w.T.Error("the pod is not on the network of the node")
 	}
-	if err := pod.Stop(w.ctx); err != nil {
-		w.t.Fatal(err)
+	if err := pod.Stop(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
 	w.until("the sandbox is not ready", func(s *inventory.Snapshot) bool {
 		p := findPod(s, pod.UID)
@@ -170,13 +168,13 @@ func (w *world) testEnds() {
 
 // testRestarts: each run is known, by the runtime or by its log alone.
 func (w *world) testRestarts() {
-	pod := w.runPod(containerd.Pod{Name: "restarts", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "restarts", HostNetwork: true})
 	first := w.start(pod, "app", "lines:1", "exit:1")
 	second := w.restart(first, "lines:1", "exit:2")
 	third := w.restart(second, "lines:1", "pause")
 	w.untilRunning(third, pod)
 	check := func(what string, known ...*containerd.RunningContainer) {
-		w.t.Helper()
+		w.T.Helper()
 		c := w.untilContainer(pod, "app", what, func(c *inventory.Container) bool {
 			ids := 0
 			for _, run := range c.Previous {
@@ -189,26 +187,26 @@ func (w *world) testRestarts() {
 		for i, run := range c.Previous {
 			number := uint32(1 - i)
 			if run.Number != number || !run.Logged {
-				w.t.Errorf("%s: run %+v, want number %d with a log", what, run, number)
+				w.T.Errorf("%s: run %+v, want number %d with a log", what, run, number)
 			}
 		}
 		for _, k := range known {
 			run := c.Previous[1-k.Attempt]
 			if run.ID != k.ID || run.ExitCode == nil || *run.ExitCode != int32(k.Attempt+1) {
-				w.t.Errorf("%s: run %+v, want id %s and exit code %d", what, run, k.ID, k.Attempt+1)
+				w.T.Errorf("%s: run %+v, want id %s and exit code %d", what, run, k.ID, k.Attempt+1)
 			}
 		}
 	}
 	check("three runs", first, second)
 	// The kubelet keeps one dead container only.
-	if err := first.Remove(w.ctx); err != nil {
-		w.t.Fatal(err)
+	if err := first.Remove(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
 	check("the first one forgotten", second)
 }
 
 func (w *world) testStatic() {
-	pod := w.runPod(containerd.Pod{
+	pod := w.RunPod(containerd.Pod{
 		Namespace: "kube-system", Name: "kube-apiserver-node1", UID: "0123456789abcdef0123456789abcdef", HostNetwork: true,
 		Labels:      map[string]string{"component": "kube-apiserver", "tier": "control-plane"},
 		Annotations: map[string]string{"kubernetes.io/config.source": "file", "kubernetes.io/config.hash": "0123456789abcdef0123456789abcdef"},
@@ -216,14 +214,14 @@ func (w *world) testStatic() {
 	w.untilRunning(w.start(pod, "kube-apiserver"), pod)
 	p := findPod(w.until("there", func(*inventory.Snapshot) bool { return true }), pod.UID)
 	if !p.Static || p.Owner != (inventory.Workload{}) {
-		w.t.Errorf("pod %+v, want a static one without an owner", p)
+		w.T.Errorf("pod %+v, want a static one without an owner", p)
 	}
 }
 
 // testNames: names that mean nothing, or too much.
 func (w *world) testNames() {
-	one := w.runPod(containerd.Pod{Namespace: "blue", Name: "cache-0", HostNetwork: true})
-	two := w.runPod(containerd.Pod{Namespace: "green", Name: "cache-0", HostNetwork: true})
+	one := w.RunPod(containerd.Pod{Namespace: "blue", Name: "cache-0", HostNetwork: true})
+	two := w.RunPod(containerd.Pod{Namespace: "green", Name: "cache-0", HostNetwork: true})
 	w.untilRunning(w.start(one, "redis"), one)
 	w.untilRunning(w.start(two, "redis"), two)
 	w.untilRunning(w.start(two, "metrics"), two)
@@ -244,18 +242,18 @@ func (w *world) testNames() {
 		{"selector", inventory.LogSelector{Pods: &inventory.PodSelector{LabelSelector: "a in ("}}, inventory.ErrBadSelector, nil},
 		{"id", inventory.LogSelector{ContainerIDs: []string{"ffffffffffff"}}, inventory.ErrNotFound, nil},
 	} {
-		set, err := w.inventory.Logs(w.ctx, tt.sel, false)
+		set, err := w.Inventory.Logs(w.Ctx, tt.sel, false)
 		if err == nil {
 			set.Close()
-			w.t.Errorf("%s: no error", tt.name)
+			w.T.Errorf("%s: no error", tt.name)
 			continue
 		}
 		if tt.want != nil && !errors.Is(err, tt.want) {
-			w.t.Errorf("%s: %v is not %v", tt.name, err, tt.want)
+			w.T.Errorf("%s: %v is not %v", tt.name, err, tt.want)
 		}
 		for _, text := range tt.text {
 			if !strings.Contains(err.Error(), text) {
-				w.t.Errorf("%s: %q does not say %q", tt.name, err, text)
+				w.T.Errorf("%s: %q does not say %q", tt.name, err, text)
 			}
 		}
 	}
@@ -267,12 +265,12 @@ func logsOf(namespace, pod string, containers ...string) inventory.LogSelector {
 
 // testAnotherUID: a name that was used again means the newer pod, and both are there.
 func (w *world) testAnotherUID() {
-	old := w.runPod(containerd.Pod{Name: "again-0", HostNetwork: true})
+	old := w.RunPod(containerd.Pod{Name: "again-0", HostNetwork: true})
 	w.wait(w.start(old, "app", "out:old"))
-	if err := old.Remove(w.ctx); err != nil {
-		w.t.Fatal(err)
+	if err := old.Remove(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
-	next := w.runPod(containerd.Pod{Name: "again-0", HostNetwork: true})
+	next := w.RunPod(containerd.Pod{Name: "again-0", HostNetwork: true})
 	c := w.start(next, "app", "out:new", "pause")
 	w.untilRunning(c, next)
 	w.untilContainer(next, "app", "logged", func(c *inventory.Container) bool { return len(c.LoggedRuns) == 1 })
@@ -282,33 +280,33 @@ func (w *world) testAnotherUID() {
 	})
 	got, err := s.Pod("default", "again-0", "")
 	if err != nil || got.UID != next.UID {
-		w.t.Errorf("Pod = %s, %v, want %s", got.UID, err, next.UID)
+		w.T.Errorf("Pod = %s, %v, want %s", got.UID, err, next.UID)
 	}
 	w.eventually("log of the name", func() (string, bool) {
 		got := texts(w.read(logsOf("default", "again-0"), nil))
 		return fmt.Sprintf("%q", got), slices.Equal(got, []string{"new"})
 	})
 	if got := texts(w.read(selectPod(old), nil)); !slices.Equal(got, []string{"old"}) {
-		w.t.Errorf("log of the old UID: %q", got)
+		w.T.Errorf("log of the old UID: %q", got)
 	}
 }
 
 // testRemoved: a pod is there as long as its logs.
 func (w *world) testRemoved() {
-	pod := w.runPod(containerd.Pod{Name: "leaves", HostNetwork: true, Labels: map[string]string{"app": "leaves"}})
+	pod := w.RunPod(containerd.Pod{Name: "leaves", HostNetwork: true, Labels: map[string]string{"app": "leaves"}})
 	w.waitKnown(pod, w.start(pod, "app", "out:bye"))
-	if err := pod.Remove(w.ctx); err != nil {
-		w.t.Fatal(err)
+	if err := pod.Remove(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
 	w.until("only logs", func(s *inventory.Snapshot) bool {
 		p := findPod(s, pod.UID)
 		return p != nil && p.LogsOnly && len(p.Containers) == 1
 	})
 	if got := texts(w.read(logsOf("", "leaves"), nil)); !slices.Equal(got, []string{"bye"}) {
-		w.t.Errorf("log of a removed pod: %q", got)
+		w.T.Errorf("log of a removed pod: %q", got)
 	}
 	if err := pod.RemoveLogs(); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	w.until("gone", func(s *inventory.Snapshot) bool { return findPod(s, pod.UID) == nil })
 }

@@ -23,17 +23,17 @@ import (
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		w.t.Run("text", func(t *testing.T) { w.with(t).testText() })
-		w.t.Run("runs", func(t *testing.T) { w.with(t).testRuns() })
-		w.t.Run("rotation", func(t *testing.T) { w.with(t).testRotation() })
-		w.t.Run("merged", func(t *testing.T) { w.with(t).testMerged() })
-		w.t.Run("ids", func(t *testing.T) { w.with(t).testIDs() })
+		w.T.Run("text", func(t *testing.T) { w.with(t).testText() })
+		w.T.Run("runs", func(t *testing.T) { w.with(t).testRuns() })
+		w.T.Run("rotation", func(t *testing.T) { w.with(t).testRotation() })
+		w.T.Run("merged", func(t *testing.T) { w.with(t).testMerged() })
+		w.T.Run("ids", func(t *testing.T) { w.with(t).testIDs() })
 	})
 }
 
 // testText: both streams, long lines, and a last line without a newline.
 func (w *world) testText() {
-	pod := w.runPod(containerd.Pod{Name: "text", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "text", HostNetwork: true})
 	c := w.start(pod, "app", "mixed:4", "long:40000", "err:oops", "raw:no newline")
 	w.waitKnown(pod, c)
 	sel := selectPod(pod, "app")
@@ -47,35 +47,35 @@ func (w *world) testText() {
 	} {
 		records := w.read(sel, func(q *podlog.Query) { q.Filter.Streams = tt.streams })
 		if diff := cmp.Diff(tt.want, joined(records)); diff != "" {
-			w.t.Errorf("%s (-want +got):\n%.1000s", tt.name, diff)
+			w.T.Errorf("%s (-want +got):\n%.1000s", tt.name, diff)
 		}
 	}
 	all := w.read(sel, nil)
 	if len(all) != 7 {
-		w.t.Errorf("%d records, want 7: %.200q", len(all), texts(all))
+		w.T.Errorf("%d records, want 7: %.200q", len(all), texts(all))
 	}
 	for _, r := range all {
 		if r.source != "default/text/app" || r.run != 0 || time.Since(time.Unix(0, r.time)) > time.Minute {
-			w.t.Errorf("record %.200v", r)
+			w.T.Errorf("record %.200v", r)
 		}
 	}
 	grep := w.read(sel, func(q *podlog.Query) { q.Filter.Grep = "^oo" })
 	if got := texts(grep); !slices.Equal(got, []string{"oops"}) {
-		w.t.Errorf("grep: %q", got)
+		w.T.Errorf("grep: %q", got)
 	}
 	tail := w.read(sel, func(q *podlog.Query) { q.Tail, q.Filter.Streams = 2, []podlog.Stream{podlog.Stdout} })
 	if len(tail) != 2 || tail[0].text != lines.Make(5, 40_000) || tail[1].text != "no newline" {
-		w.t.Errorf("tail of 2: %.200q", texts(tail))
+		w.T.Errorf("tail of 2: %.200q", texts(tail))
 	}
 }
 
 // testRuns: the newest run, the one before it, and all of them, also of those that the runtime has forgotten.
 func (w *world) testRuns() {
-	pod := w.runPod(containerd.Pod{Name: "runs", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "runs", HostNetwork: true})
 	first := w.start(pod, "app", "out:first", "exit:1")
 	second := w.restart(first, "out:second", "exit:1")
-	if err := first.Remove(w.ctx); err != nil {
-		w.t.Fatal(err)
+	if err := first.Remove(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
 	third := w.restart(second, "out:third", "pause")
 	w.untilContainer(pod, "app", "in its third run", func(c *inventory.Container) bool { return c.ID == third.ID && len(c.LoggedRuns) == 3 })
@@ -98,49 +98,49 @@ func (w *world) testRuns() {
 
 // eventually repeats a look until it is satisfied.
 func (w *world) eventually(what string, look func() (why string, ok bool)) {
-	w.t.Helper()
+	w.T.Helper()
 	for deadline := time.Now().Add(within); ; time.Sleep(10 * time.Millisecond) {
 		why, ok := look()
 		if ok {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%s: not within %v: %s", what, within, why)
+			w.T.Fatalf("%s: not within %v: %s", what, within, why)
 		}
 	}
 }
 
 // testRotation: a log is whole over its live, rotated and compressed files.
 func (w *world) testRotation() {
-	pod := w.runPod(containerd.Pod{Name: "rotation", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "rotation", HostNetwork: true})
 	c := w.start(pod, "writer", "lines:all@2000")
 	for range 4 {
 		time.Sleep(100 * time.Millisecond)
 		w.rotate(c)
 	}
 	time.Sleep(50 * time.Millisecond)
-	if err := c.Stop(w.ctx, 5*time.Second); err != nil {
-		w.t.Fatal(err)
+	if err := c.Stop(w.Ctx, 5*time.Second); err != nil {
+		w.T.Fatal(err)
 	}
 	w.untilContainer(pod, "writer", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
 	sel := selectPod(pod, "writer")
 	all := w.read(sel, nil)
-	last := checkNumbers(w.t, texts(all), 1)
+	last := checkNumbers(w.T, texts(all), 1)
 	if last < 500 {
-		w.t.Errorf("only %d lines", last)
+		w.T.Errorf("only %d lines", last)
 	}
 	// Over more than one file.
 	tail := w.read(sel, func(q *podlog.Query) { q.Tail = int64(last - 10) })
-	checkNumbers(w.t, texts(tail), 11)
+	checkNumbers(w.T, texts(tail), 11)
 	since := all[len(all)/2].time
 	later := w.read(sel, func(q *podlog.Query) { q.Since = &since })
 	want := slices.IndexFunc(all, func(r record) bool { return r.time >= since }) + 1
-	if got := checkNumbers(w.t, texts(later), want); got != last {
-		w.t.Errorf("since the middle: the last line is %d, want %d", got, last)
+	if got := checkNumbers(w.T, texts(later), want); got != last {
+		w.T.Errorf("since the middle: the last line is %d, want %d", got, last)
 	}
 	reverse := w.read(sel, func(q *podlog.Query) { q.Reverse, q.Limit = true, 600 })
 	slices.Reverse(reverse)
-	checkNumbers(w.t, texts(reverse), last-len(reverse)+1)
+	checkNumbers(w.T, texts(reverse), last-len(reverse)+1)
 }
 
 // checkNumbers checks that lines are numbered one after the other and undamaged, and returns the last number.
@@ -161,7 +161,7 @@ func checkNumbers(t *testing.T, texts []string, first int) int {
 func (w *world) testMerged() {
 	var pods []*containerd.RunningPod
 	for _, name := range []string{"db-0", "db-1"} {
-		pod := w.runPod(containerd.Pod{Namespace: "data", Name: name, HostNetwork: true, Labels: map[string]string{
+		pod := w.RunPod(containerd.Pod{Namespace: "data", Name: name, HostNetwork: true, Labels: map[string]string{
 			"app": "db", "statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": name[3:],
 		}})
 		w.waitKnown(pod, w.start(pod, "init", "out:init of "+name))
@@ -184,22 +184,22 @@ func (w *world) testMerged() {
 	}
 	all := w.read(inventory.LogSelector{Pods: &inventory.PodSelector{LabelSelector: "app=db"}, AllContainers: true}, nil)
 	if len(all) != 6 {
-		w.t.Errorf("all containers: %q", texts(all))
+		w.T.Errorf("all containers: %q", texts(all))
 	}
 	init := w.read(selectPod(pods[0], "init"), nil)
 	if got := texts(init); !slices.Equal(got, []string{"init of db-0"}) {
-		w.t.Errorf("init container: %q", got)
+		w.T.Errorf("init container: %q", got)
 	}
 }
 
 // testIDs: containers by their ids, as docker logs and crictl logs take them.
 func (w *world) testIDs() {
-	pod := w.runPod(containerd.Pod{Name: "ids", HostNetwork: true})
+	pod := w.RunPod(containerd.Pod{Name: "ids", HostNetwork: true})
 	c := w.start(pod, "app", "out:by id")
 	w.waitKnown(pod, c)
 	for _, id := range []string{c.ID, c.ID[:12], "containerd://" + c.ID} {
 		if got := texts(w.read(inventory.LogSelector{ContainerIDs: []string{id}}, nil)); !slices.Equal(got, []string{"by id"}) {
-			w.t.Errorf("%s: %q", id, got)
+			w.T.Errorf("%s: %q", id, got)
 		}
 	}
 }

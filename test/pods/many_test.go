@@ -25,7 +25,7 @@ func TestMany(t *testing.T) {
 		got, _ := w.follow(sel, nil)
 		var writers []*containerd.RunningContainer
 		for i := range pods {
-			pod := w.runPod(containerd.Pod{Name: "many-" + strconv.Itoa(i), HostNetwork: true, Labels: map[string]string{"app": "many"}})
+			pod := w.RunPod(containerd.Pod{Name: "many-" + strconv.Itoa(i), HostNetwork: true, Labels: map[string]string{"app": "many"}})
 			for _, name := range []string{"a", "b"} {
 				writers = append(writers, w.start(pod, name, fmt.Sprintf("lines:%d@100", perContainer), "pause"))
 			}
@@ -35,16 +35,16 @@ func TestMany(t *testing.T) {
 				w.rotate(c)
 			}
 		}
-		got.until(w.t, "all lines", func() bool { return len(got.records) >= perContainer*len(writers) })
+		got.until(w.T, "all lines", func() bool { return len(got.records) >= perContainer*len(writers) })
 		last := make(map[string]int)
 		for _, r := range got.records {
 			if n, ok := lines.Number(r.text); !ok || n != last[r.source]+1 {
-				w.t.Fatalf("%s: %q after number %d", r.source, r.text, last[r.source])
+				w.T.Fatalf("%s: %q after number %d", r.source, r.text, last[r.source])
 			}
 			last[r.source]++
 		}
 		if len(last) != len(writers) || len(got.gaps) > 0 {
-			w.t.Errorf("%d containers, gaps %+v", len(last), got.gaps)
+			w.T.Errorf("%d containers, gaps %+v", len(last), got.gaps)
 		}
 	})
 }

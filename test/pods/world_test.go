@@ -8,7 +8,6 @@ package pods_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -19,13 +18,10 @@ import (
 	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/noded/noded/journal"
-	"github.com/noded/noded/runtime/cri"
-	"github.com/noded/noded/runtime/dirwatch"
 	"github.com/noded/noded/runtime/inventory"
-	"github.com/noded/noded/runtime/logtree"
 	"github.com/noded/noded/runtime/podlog"
-	"github.com/noded/noded/runtime/safefs"
 	"github.com/noded/noded/test/containerd"
+	"github.com/noded/noded/test/containerd/known"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,117 +31,64 @@ const within = 20 * time.Second
 
 // world is a containerd with what noded makes of it.
 type world struct {
-	t         *testing.T
-	ctx       context.Context
-	cd        *containerd.Runtime
-	inventory *inventory.Inventory
-	logs      *podlog.Logs
+	*known.Pods
+	logs *podlog.Logs
 }
 
 // eachRelease runs a test with every release of containerd.
 func eachRelease(t *testing.T, test func(w *world)) {
 	t.Helper()
-	for _, release := range containerd.Releases {
-		t.Run(release.String(), func(t *testing.T) {
-			t.Parallel()
-			test(newWorld(t, containerd.Start(t, release)))
-		})
-	}
-}
-
-func newWorld(t *testing.T, cd *containerd.Runtime) *world {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	hub := dirwatch.NewHub(logger)
-	root := safefs.NewRoot(cd.LogRoot())
-	w := &world{
-		t: t, ctx: ctx, cd: cd,
-		inventory: inventory.New(inventory.Config{
-			Sources: []inventory.Source{cri.New(cri.Config{Socket: cd.Socket(), Logger: logger})},
-			Tree:    logtree.New(root),
-			Hub:     hub,
-			Logger:  logger,
-		}),
-		logs: podlog.New(podlog.Config{Pods: root, Hub: hub, Logger: logger}),
-	}
-	var group sync.WaitGroup
-	group.Go(func() { _ = w.inventory.Run(ctx) }) // it ends with ctx
-	t.Cleanup(func() {
-		cancel()
-		group.Wait()
-		if err := hub.Close(); err != nil {
-			t.Error(err)
-		}
+	known.EachRelease(t, func(p *known.Pods) {
+		test(&world{Pods: p, logs: podlog.New(podlog.Config{Pods: p.Root, Hub: p.Hub, Logger: p.Logger})})
 	})
-	return w
-}
-
-// runPod starts a pod.
-func (w *world) runPod(p containerd.Pod) *containerd.RunningPod {
-	w.t.Helper()
-	pod, err := w.cd.RunPod(w.ctx, p)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return pod
 }
 
 // start starts a container of package workload.
 func (w *world) start(pod *containerd.RunningPod, name string, steps ...string) *containerd.RunningContainer {
-	w.t.Helper()
-	return w.startContainer(pod, containerd.Container{Name: name, Args: steps})
-}
-
-func (w *world) startContainer(pod *containerd.RunningPod, c containerd.Container) *containerd.RunningContainer {
-	w.t.Helper()
-	out, err := pod.Start(w.ctx, c)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return out
+	w.T.Helper()
+	return w.Start(pod, containerd.Container{Name: name, Args: steps})
 }
 
 // restart starts the next run of a container that has ended, or will.
 func (w *world) restart(c *containerd.RunningContainer, steps ...string) *containerd.RunningContainer {
-	w.t.Helper()
+	w.T.Helper()
 	w.wait(c)
-	out, err := c.Restart(w.ctx, steps...)
+	out, err := c.Restart(w.Ctx, steps...)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return out
 }
 
 // wait waits for the end of a container.
 func (w *world) wait(c *containerd.RunningContainer) *criapi.ContainerStatus {
-	w.t.Helper()
-	status, err := c.Wait(w.ctx)
+	w.T.Helper()
+	status, err := c.Wait(w.Ctx)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return status
 }
 
 // rotate rotates a log.
 func (w *world) rotate(c *containerd.RunningContainer) {
-	w.t.Helper()
-	if err := c.Rotate(w.ctx, containerd.Rotation{}); err != nil {
-		w.t.Fatal(err)
+	w.T.Helper()
+	if err := c.Rotate(w.Ctx, containerd.Rotation{}); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
 // until waits for a snapshot of which something holds.
 func (w *world) until(what string, holds func(s *inventory.Snapshot) bool) *inventory.Snapshot {
-	w.t.Helper()
-	changed, stop := w.inventory.Subscribe()
+	w.T.Helper()
+	changed, stop := w.Inventory.Subscribe()
 	defer stop()
-	ctx, cancel := context.WithTimeout(w.ctx, within)
+	ctx, cancel := context.WithTimeout(w.Ctx, within)
 	defer cancel()
 	for {
-		s, err := w.inventory.Snapshot(ctx)
+		s, err := w.Inventory.Snapshot(ctx)
 		if err != nil {
-			w.t.Fatalf("until %s: %v", what, err)
+			w.T.Fatalf("until %s: %v", what, err)
 		}
 		if holds(s) {
 			return s
@@ -153,14 +96,14 @@ func (w *world) until(what string, holds func(s *inventory.Snapshot) bool) *inve
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			w.t.Fatalf("not within %v: %s\npods: %+v\nproblems: %q\nruntimes: %+v", within, what, s.Pods, s.Problems, s.Runtimes)
+			w.T.Fatalf("not within %v: %s\npods: %+v\nproblems: %q\nruntimes: %+v", within, what, s.Pods, s.Problems, s.Runtimes)
 		}
 	}
 }
 
 // untilContainer waits for a container of a pod of which something holds.
 func (w *world) untilContainer(pod *containerd.RunningPod, name, what string, holds func(*inventory.Container) bool) *inventory.Container {
-	w.t.Helper()
+	w.T.Helper()
 	var found *inventory.Container
 	w.until(fmt.Sprintf("%s/%s is %s", pod.Name, name, what), func(s *inventory.Snapshot) bool {
 		if p := findPod(s, pod.UID); p != nil {
@@ -173,7 +116,7 @@ func (w *world) untilContainer(pod *containerd.RunningPod, name, what string, ho
 
 // untilRunning waits until a run of a container is known to run.
 func (w *world) untilRunning(c *containerd.RunningContainer, pod *containerd.RunningPod) {
-	w.t.Helper()
+	w.T.Helper()
 	w.untilContainer(pod, c.Name, "running", func(got *inventory.Container) bool {
 		return got.ID == c.ID && got.State == inventory.ContainerRunning
 	})
@@ -181,7 +124,7 @@ func (w *world) untilRunning(c *containerd.RunningContainer, pod *containerd.Run
 
 // waitKnown waits until the end of a container is known.
 func (w *world) waitKnown(pod *containerd.RunningPod, c *containerd.RunningContainer) {
-	w.t.Helper()
+	w.T.Helper()
 	w.wait(c)
 	w.untilContainer(pod, c.Name, "ended", func(got *inventory.Container) bool {
 		return got.ID == c.ID && got.State == inventory.ContainerExited && got.Log != nil
@@ -302,40 +245,40 @@ func selectPod(pod *containerd.RunningPod, containers ...string) inventory.LogSe
 
 // read reads to the end, without gaps.
 func (w *world) read(sel inventory.LogSelector, change func(q *podlog.Query)) []record {
-	w.t.Helper()
+	w.T.Helper()
 	q := podlog.NewQuery()
 	if change != nil {
 		change(&q)
 	}
-	set, err := w.inventory.Logs(w.ctx, sel, false)
+	set, err := w.Inventory.Logs(w.Ctx, sel, false)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	defer set.Close()
 	s := newSink()
-	if err := w.logs.Read(w.ctx, set, q, s); err != nil {
-		w.t.Fatal(err)
+	if err := w.logs.Read(w.Ctx, set, q, s); err != nil {
+		w.T.Fatal(err)
 	}
 	if len(s.gaps) > 0 {
-		w.t.Errorf("gaps: %+v", s.gaps)
+		w.T.Errorf("gaps: %+v", s.gaps)
 	}
 	return s.records
 }
 
 // follow starts a follower and returns it when it has caught up. stop ends it and returns the error of the read.
 func (w *world) follow(sel inventory.LogSelector, change func(q *podlog.Query)) (s *sink, ended <-chan error) {
-	w.t.Helper()
+	w.T.Helper()
 	q := podlog.NewQuery()
 	q.Follow = true
 	if change != nil {
 		change(&q)
 	}
-	set, err := w.inventory.Logs(w.ctx, sel, true)
+	set, err := w.Inventory.Logs(w.Ctx, sel, true)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	s = newSink()
-	ctx, cancel := context.WithCancel(w.ctx)
+	ctx, cancel := context.WithCancel(w.Ctx)
 	result := make(chan error, 1)
 	done := make(chan struct{})
 	go func() {
@@ -343,11 +286,11 @@ func (w *world) follow(sel inventory.LogSelector, change func(q *podlog.Query)) 
 		defer set.Close()
 		result <- w.logs.Read(ctx, set, q, s)
 	}()
-	w.t.Cleanup(func() {
+	w.T.Cleanup(func() {
 		cancel()
 		<-done
 	})
-	s.until(w.t, "the follower has caught up", func() bool { return s.caughtUp })
+	s.until(w.T, "the follower has caught up", func() bool { return s.caughtUp })
 	return s, result
 }
 

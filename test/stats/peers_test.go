@@ -24,9 +24,9 @@ import (
 func TestPeers(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		pod := w.runPod(containerd.Pod{Name: "peers", HostNetwork: true})
-		burner := w.start(pod, containerd.Container{Name: "burner", Args: []string{"burn:250"}, CPULimit: 200, MemoryLimit: 128 << 20})
-		holder := w.start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:50", "pause"}, MemoryLimit: 128 << 20})
+		pod := w.RunPod(containerd.Pod{Name: "peers", HostNetwork: true})
+		burner := w.Start(pod, containerd.Container{Name: "burner", Args: []string{"burn:250"}, CPULimit: 200, MemoryLimit: 128 << 20})
+		holder := w.Start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:50", "pause"}, MemoryLimit: 128 << 20})
 		w.until("the holder holds its memory", stats.KindContainer, holder.ID, func(u *stats.Usage) bool {
 			return rated(u) && u.Numbers.Value(metric.MemoryRSS) > 50<<20
 		})
@@ -103,11 +103,11 @@ func cadvisorStats(t *testing.T, cgroup string) *info.ContainerStats {
 
 // criStats asks the runtime.
 func criStats(w *world, id string) *criapi.ContainerStats {
-	w.t.Helper()
-	runtime, _ := w.cd.CRI()
-	answer, err := runtime.ContainerStats(w.ctx, &criapi.ContainerStatsRequest{ContainerId: id})
+	w.T.Helper()
+	runtime, _ := w.Containerd.CRI()
+	answer, err := runtime.ContainerStats(w.Ctx, &criapi.ContainerStatsRequest{ContainerId: id})
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return answer.GetStats()
 }

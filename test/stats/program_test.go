@@ -33,36 +33,36 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 	eachRelease(t, func(w *world) {
-		pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-0"})
-		c := w.start(pod, containerd.Container{Name: "app", Args: []string{"burn:300"}})
-		w.start(pod, containerd.Container{Name: "side", Args: []string{"alloc:20", "pause"}})
+		pod := w.RunPod(containerd.Pod{Namespace: "shop", Name: "web-0"})
+		c := w.Start(pod, containerd.Container{Name: "app", Args: []string{"burn:300"}})
+		w.Start(pod, containerd.Container{Name: "side", Args: []string{"alloc:20", "pause"}})
 		w.each("both run", func(*stats.Snapshot) bool { return running(w, pod.UID) == 2 })
 
 		n := newProgram(w, bin)
 		began := time.Now()
 		n.start()
 		fields := n.row("top", "pod", "-n", "shop", "--no-headers")
-		w.t.Logf("%q %v after the start", fields, time.Since(began))
+		w.T.Logf("%q %v after the start", fields, time.Since(began))
 		if len(fields) != 3 || fields[0] != "web-0" {
-			w.t.Fatalf("top pod prints %q", fields)
+			w.T.Fatalf("top pod prints %q", fields)
 		}
 		// On a machine that is busy it does not get its share in time.
 		if cpu := number(fields[1], "m"); cpu < 30 || cpu > 1500 {
-			w.t.Errorf("it prints %q of CPU time, want about 300m", fields[1])
+			w.T.Errorf("it prints %q of CPU time, want about 300m", fields[1])
 		}
 		if memory := number(fields[2], "Mi"); memory < 21 || memory > 40 {
-			w.t.Errorf("it prints %q of memory, want 20Mi and what two programs need", fields[2])
+			w.T.Errorf("it prints %q of memory, want 20Mi and what two programs need", fields[2])
 		}
 		if fields := n.row("top", "container", "--id", c.ID, "--no-headers"); len(fields) == 0 {
-			w.t.Error("top container prints nothing")
+			w.T.Error("top container prints nothing")
 		}
 		n.stop()
-		if err := c.Stop(w.ctx, 0); err != nil {
-			w.t.Fatal(err)
+		if err := c.Stop(w.Ctx, 0); err != nil {
+			w.T.Fatal(err)
 		}
 		n.start()
 		if fields := n.row("top", "pod", "-n", "shop", "--no-headers", "--since", "10m", "web-0"); len(fields) < 7 || number(fields[1], "m") < 30 {
-			w.t.Errorf("after a restart, top pod --since prints %q", fields)
+			w.T.Errorf("after a restart, top pod --since prints %q", fields)
 		}
 		n.stop()
 	})
@@ -70,10 +70,10 @@ func TestPrograms(t *testing.T) {
 
 // running returns how many containers of a pod are known to run.
 func running(w *world, uid string) (n int) {
-	w.t.Helper()
-	s, err := w.inventory.Snapshot(w.ctx)
+	w.T.Helper()
+	s, err := w.Inventory.Snapshot(w.Ctx)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	for i := range s.Pods {
 		if s.Pods[i].UID != uid {
@@ -107,42 +107,42 @@ type program struct {
 }
 
 func newProgram(w *world, bin string) *program {
-	w.t.Helper()
+	w.T.Helper()
 	// The path of a socket is short.
 	dir, err := os.MkdirTemp("", "noded")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	n := &program{w: w, bin: bin, dir: dir}
-	w.t.Cleanup(func() {
+	w.T.Cleanup(func() {
 		if n.cmd != nil {
 			_ = n.cmd.Process.Kill()
 			_ = n.cmd.Wait() // it was killed
 		}
-		if w.t.Failed() {
-			w.t.Logf("noded's log:\n%s", n.stderr.String())
+		if w.T.Failed() {
+			w.T.Logf("noded's log:\n%s", n.stderr.String())
 		}
 		os.RemoveAll(dir)
 	})
-	config := fmt.Sprintf("logs: {pods_directory: %q}\nruntime: {sockets: [%q], docker_socket: \"\"}\n", w.cd.LogRoot(), w.cd.Socket())
+	config := fmt.Sprintf("logs: {pods_directory: %q}\nruntime: {sockets: [%q], docker_socket: \"\"}\n", w.Containerd.LogRoot(), w.Containerd.Socket())
 	if err := os.WriteFile(filepath.Join(dir, "noded.yaml"), []byte(config), 0o600); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "journal"), 0o700); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return n
 }
 
 // start starts noded and waits until it listens.
 func (n *program) start() {
-	n.w.t.Helper()
+	n.w.T.Helper()
 	socket := filepath.Join(n.dir, "s")
 	n.cmd = exec.Command(filepath.Join(n.bin, "noded"), "--config", filepath.Join(n.dir, "noded.yaml"), "--socket", socket,
 		"--journal-directory", filepath.Join(n.dir, "journal"), "--state-directory", n.dir)
 	n.cmd.Stderr = &n.stderr
 	if err := n.cmd.Start(); err != nil {
-		n.w.t.Fatal(err)
+		n.w.T.Fatal(err)
 	}
 	for range 2000 {
 		if c, err := net.Dial("unix", socket); err == nil {
@@ -151,30 +151,30 @@ func (n *program) start() {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	n.w.t.Fatal("noded does not listen")
+	n.w.T.Fatal("noded does not listen")
 }
 
 // stop ends noded in order.
 func (n *program) stop() {
-	n.w.t.Helper()
+	n.w.T.Helper()
 	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		n.w.t.Fatal(err)
+		n.w.T.Fatal(err)
 	}
 	if err := n.cmd.Wait(); err != nil {
-		n.w.t.Errorf("noded ends with %v", err)
+		n.w.T.Errorf("noded ends with %v", err)
 	}
 	n.cmd = nil
 }
 
 // row returns the words of the first line that nodectl prints.
 func (n *program) row(args ...string) []string {
-	n.w.t.Helper()
-	cmd := exec.CommandContext(n.w.ctx, filepath.Join(n.bin, "nodectl"), append([]string{"--address", "unix://" + filepath.Join(n.dir, "s")}, args...)...)
+	n.w.T.Helper()
+	cmd := exec.CommandContext(n.w.Ctx, filepath.Join(n.bin, "nodectl"), append([]string{"--address", "unix://" + filepath.Join(n.dir, "s")}, args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		n.w.t.Errorf("nodectl %q: %v\n%s", args, err, stderr.String())
+		n.w.T.Errorf("nodectl %q: %v\n%s", args, err, stderr.String())
 		return nil
 	}
 	line, _, _ := strings.Cut(string(out), "\n")

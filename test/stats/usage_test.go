@@ -23,10 +23,10 @@ func between(got, want, share float64) bool { return got >= want*(1-share) && go
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-0", Labels: map[string]string{"app": "web"}})
-		burner := w.start(pod, containerd.Container{Name: "burner", Args: []string{"burn:300"}, CPULimit: 1500, MemoryLimit: 64 << 20})
-		holder := w.start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:200", "pause"}})
-		idle := w.start(pod, containerd.Container{Name: "idle", Args: []string{"pause"}})
+		pod := w.RunPod(containerd.Pod{Namespace: "shop", Name: "web-0", Labels: map[string]string{"app": "web"}})
+		burner := w.Start(pod, containerd.Container{Name: "burner", Args: []string{"burn:300"}, CPULimit: 1500, MemoryLimit: 64 << 20})
+		holder := w.Start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:200", "pause"}})
+		idle := w.Start(pod, containerd.Container{Name: "idle", Args: []string{"pause"}})
 
 		first := w.until("the burner has rates", stats.KindContainer, burner.ID, rated)
 		later := w.until("seconds later", stats.KindContainer, burner.ID, func(u *stats.Usage) bool { return u.Boot >= first.Boot+6*time.Second })
@@ -35,18 +35,18 @@ func TestUsage(t *testing.T) {
 		spent := float64(later.Numbers.Value(metric.CPUUsage) - first.Numbers.Value(metric.CPUUsage))
 		want := burnedAt(w, burner, later.Boot) - burnedAt(w, burner, first.Boot)
 		if !between(spent, want, 0.03) {
-			w.t.Errorf("the burner used %.1f ms, and says %.1f", spent/1e6, want/1e6)
+			w.T.Errorf("the burner used %.1f ms, and says %.1f", spent/1e6, want/1e6)
 		}
-		w.t.Logf("in %v the burner used %.1f ms, and says %.1f", later.Boot-first.Boot, spent/1e6, want/1e6)
+		w.T.Logf("in %v the burner used %.1f ms, and says %.1f", later.Boot-first.Boot, spent/1e6, want/1e6)
 		want = (burnedAt(w, burner, later.Boot) - burnedAt(w, burner, later.Boot-later.Window)) / float64(later.Window)
 		if cores, _ := later.Rates.Get(metric.CPUUsage); !between(cores, want, 0.2) {
-			w.t.Errorf("in %v it used %.4f cores, and says %.4f", later.Window, cores, want)
+			w.T.Errorf("in %v it used %.4f cores, and says %.4f", later.Window, cores, want)
 		}
 		if limit := later.Numbers.Value(metric.CPULimit); limit != 1500 {
-			w.t.Errorf("its limit is %d millicores, want 1500", limit)
+			w.T.Errorf("its limit is %d millicores, want 1500", limit)
 		}
 		if limit := later.Numbers.Value(metric.MemoryLimit); limit != 64<<20 {
-			w.t.Errorf("its limit is %d bytes, want 64 MiB", limit)
+			w.T.Errorf("its limit is %d bytes, want 64 MiB", limit)
 		}
 		checkName(w, later, "burner", burner.ID)
 
@@ -59,11 +59,11 @@ func TestUsage(t *testing.T) {
 		for _, id := range []metric.ID{metric.MemoryWorkingSet, metric.MemoryRSS} {
 			more := float64(held.Numbers.Value(id)) - float64(nothing.Numbers.Value(id))
 			if !between(more, 200<<20, 0.01) {
-				w.t.Errorf("%v of the holder is %.2f MiB more than that of the idle one, want 200", id, more/(1<<20))
+				w.T.Errorf("%v of the holder is %.2f MiB more than that of the idle one, want 200", id, more/(1<<20))
 			}
 		}
 		if nothing.Numbers.Has(metric.MemoryLimit) || nothing.Numbers.Has(metric.CPULimit) {
-			w.t.Errorf("the idle one has limits: %d millicores, %d bytes", nothing.Numbers.Value(metric.CPULimit), nothing.Numbers.Value(metric.MemoryLimit))
+			w.T.Errorf("the idle one has limits: %d millicores, %d bytes", nothing.Numbers.Value(metric.CPULimit), nothing.Numbers.Value(metric.MemoryLimit))
 		}
 		checkPod(w, snapshot, pod, held, nothing)
 	})
@@ -74,9 +74,9 @@ type told struct{ cpu, boot float64 }
 
 // burned returns what a burner told at a time since the boot or later.
 func burned(w *world, c *containerd.RunningContainer, since time.Duration) []told {
-	w.t.Helper()
+	w.T.Helper()
 	var all []told
-	for line := range strings.Lines(logOf(w.t, c)) {
+	for line := range strings.Lines(logOf(w.T, c)) {
 		var at told
 		if _, text, ok := strings.Cut(line, " burned "); ok {
 			if _, err := fmt.Sscan(text, &at.cpu, &at.boot); err == nil && at.boot >= float64(since) {
@@ -89,42 +89,42 @@ func burned(w *world, c *containerd.RunningContainer, since time.Duration) []tol
 
 // burnedAt returns what a burner had used at a time: between two lines in proportion.
 func burnedAt(w *world, c *containerd.RunningContainer, at time.Duration) float64 {
-	w.t.Helper()
+	w.T.Helper()
 	all := burned(w, c, 0)
 	for i := 1; i < len(all); i++ {
 		if a, b := all[i-1], all[i]; b.boot >= float64(at) {
 			return a.cpu + (b.cpu-a.cpu)*(float64(at)-a.boot)/(b.boot-a.boot)
 		}
 	}
-	w.t.Fatalf("the burner tells nothing of %v", at)
+	w.T.Fatalf("the burner tells nothing of %v", at)
 	return 0
 }
 
 // checkName looks whether a container is called by its names.
 func checkName(w *world, u *stats.Usage, name, id string) {
-	w.t.Helper()
+	w.T.Helper()
 	e := u.Entity
 	if e.Namespace != "shop" || e.Pod != "web-0" || e.Name != name || e.ContainerID != id || e.Labels["app"] != "web" || e.Runtime != "containerd" {
-		w.t.Errorf("it is called %+v", *e)
+		w.T.Errorf("it is called %+v", *e)
 	}
 }
 
 // checkPod looks whether the figures of the pod include those of its containers, and whether its sandbox is no container.
 func checkPod(w *world, s *stats.Snapshot, pod *containerd.RunningPod, containers ...*stats.Usage) {
-	w.t.Helper()
+	w.T.Helper()
 	u := find(s, stats.KindPod, pod.UID)
 	if u == nil {
-		w.t.Fatalf("there is no pod:\n%s", describe(s))
+		w.T.Fatalf("there is no pod:\n%s", describe(s))
 	}
 	if u.Sum.Containers != 3 || find(s, stats.KindContainer, pod.SandboxID) != nil {
-		w.t.Errorf("it has %d containers, want 3 without the sandbox", u.Sum.Containers)
+		w.T.Errorf("it has %d containers, want 3 without the sandbox", u.Sum.Containers)
 	}
 	var workingSet uint64
 	for _, c := range containers {
 		workingSet += c.Numbers.Value(metric.MemoryWorkingSet)
 	}
 	if all := u.Numbers.Value(metric.MemoryWorkingSet); all < workingSet || u.Sum.WorkingSet < workingSet {
-		w.t.Errorf("its working set is %d, that of its containers %d, want at least %d", all, u.Sum.WorkingSet, workingSet)
+		w.T.Errorf("its working set is %d, that of its containers %d, want at least %d", all, u.Sum.WorkingSet, workingSet)
 	}
 }
 
@@ -132,13 +132,13 @@ func checkPod(w *world, s *stats.Snapshot, pod *containerd.RunningPod, container
 func TestOutOfMemory(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		pod := w.runPod(containerd.Pod{Name: "greedy", HostNetwork: true})
-		c := w.start(pod, containerd.Container{Name: "app", MemoryLimit: 64 << 20, Args: []string{"child:alloc:256", "child:alloc:256", "pause"}})
+		pod := w.RunPod(containerd.Pod{Name: "greedy", HostNetwork: true})
+		c := w.Start(pod, containerd.Container{Name: "app", MemoryLimit: 64 << 20, Args: []string{"child:alloc:256", "child:alloc:256", "pause"}})
 		u := w.until("both kills are counted", stats.KindContainer, c.ID, func(u *stats.Usage) bool {
 			return u.Numbers.Value(metric.OOMKills) >= 2
 		})
 		if kills := u.Numbers.Value(metric.OOMKills); kills != 2 {
-			w.t.Errorf("%d were killed, want 2", kills)
+			w.T.Errorf("%d were killed, want 2", kills)
 		}
 	})
 }
@@ -148,17 +148,17 @@ func TestNetwork(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
 		const sent = 32 << 20
-		to := w.runPod(containerd.Pod{Name: "receiver"})
-		from := w.runPod(containerd.Pod{Name: "sender"})
-		node := w.runPod(containerd.Pod{Name: "on-node", HostNetwork: true})
-		w.start(to, containerd.Container{Name: "app", Args: []string{"receive:7000"}})
-		w.start(node, containerd.Container{Name: "app", Args: []string{"pause"}})
+		to := w.RunPod(containerd.Pod{Name: "receiver"})
+		from := w.RunPod(containerd.Pod{Name: "sender"})
+		node := w.RunPod(containerd.Pod{Name: "on-node", HostNetwork: true})
+		w.Start(to, containerd.Container{Name: "app", Args: []string{"receive:7000"}})
+		w.Start(node, containerd.Container{Name: "app", Args: []string{"pause"}})
 		address := addressOf(w, to)
-		sender := w.start(from, containerd.Container{Name: "app", Args: []string{fmt.Sprintf("send:%d@%s:7000", sent, address), "sleep:1s", "net", "pause"}})
+		sender := w.Start(from, containerd.Container{Name: "app", Args: []string{fmt.Sprintf("send:%d@%s:7000", sent, address), "sleep:1s", "net", "pause"}})
 
 		var receivedBytes, receivedPackets, sentBytes, sentPackets uint64
 		w.each("the sender has counted", func(*stats.Snapshot) bool {
-			_, counts, ok := strings.Cut(logOf(w.t, sender), " net ")
+			_, counts, ok := strings.Cut(logOf(w.T, sender), " net ")
 			if !ok {
 				return false
 			}
@@ -166,7 +166,7 @@ func TestNetwork(t *testing.T) {
 			return err == nil
 		})
 		if sentBytes < sent {
-			w.t.Fatalf("the sender counts %d bytes, want at least %d", sentBytes, sent)
+			w.T.Fatalf("the sender counts %d bytes, want at least %d", sentBytes, sent)
 		}
 		// What comes after the count is a packet of the neighbour discovery now and then.
 		const slack = 4 << 10
@@ -180,19 +180,19 @@ func TestNetwork(t *testing.T) {
 		})
 		onNode := w.until("the pod in the network of the node", stats.KindPod, node.UID, rated)
 		if onNode.Numbers.Has(metric.NetworkReceiveBytes) || !onNode.Entity.HostNetwork {
-			w.t.Errorf("it has figures of a network: %d bytes; host network %v", onNode.Numbers.Value(metric.NetworkReceiveBytes), onNode.Entity.HostNetwork)
+			w.T.Errorf("it has figures of a network: %d bytes; host network %v", onNode.Numbers.Value(metric.NetworkReceiveBytes), onNode.Entity.HostNetwork)
 		}
 	})
 }
 
 // addressOf waits for the address of a pod.
 func addressOf(w *world, pod *containerd.RunningPod) string {
-	w.t.Helper()
+	w.T.Helper()
 	var address string
 	w.each("the receiver has an address", func(*stats.Snapshot) bool {
-		s, err := w.inventory.Snapshot(w.ctx)
+		s, err := w.Inventory.Snapshot(w.Ctx)
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		for i := range s.Pods {
 			if p := &s.Pods[i]; p.UID == pod.UID && len(p.Addresses) > 0 {
@@ -208,8 +208,8 @@ func addressOf(w *world, pod *containerd.RunningPod) string {
 func TestRestarts(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		pod := w.runPod(containerd.Pod{Name: "restless", HostNetwork: true})
-		c := w.start(pod, containerd.Container{Name: "app", Args: []string{"burn:900"}, CPULimit: 1000})
+		pod := w.RunPod(containerd.Pod{Name: "restless", HostNetwork: true})
+		c := w.Start(pod, containerd.Container{Name: "app", Args: []string{"burn:900"}, CPULimit: 1000})
 		const restarts = 4
 		seen := map[string]bool{}
 		for n := range restarts + 1 {
@@ -220,7 +220,7 @@ func TestRestarts(t *testing.T) {
 					return false
 				}
 				if u.Entity.Run != uint32(n) {
-					w.t.Errorf("run %d is called run %d", n, u.Entity.Run)
+					w.T.Errorf("run %d is called run %d", n, u.Entity.Run)
 				}
 				seen[c.ID] = true
 				return true
@@ -228,32 +228,32 @@ func TestRestarts(t *testing.T) {
 			if n == restarts {
 				break
 			}
-			if err := c.Stop(w.ctx, 0); err != nil {
-				w.t.Fatal(err)
+			if err := c.Stop(w.Ctx, 0); err != nil {
+				w.T.Fatal(err)
 			}
-			next, err := c.Restart(w.ctx, "burn:900")
+			next, err := c.Restart(w.Ctx, "burn:900")
 			if err != nil {
-				w.t.Fatal(err)
+				w.T.Fatal(err)
 			}
 			c = next
 		}
 		if len(seen) != restarts+1 {
-			w.t.Errorf("%d runs were seen, want %d", len(seen), restarts+1)
+			w.T.Errorf("%d runs were seen, want %d", len(seen), restarts+1)
 		}
 	})
 }
 
 // checkRates looks for rates that cannot be.
 func checkRates(w *world, s *stats.Snapshot) {
-	w.t.Helper()
+	w.T.Helper()
 	for i := range s.Usages {
 		u := &s.Usages[i]
 		if cores, ok := u.Rates.Get(metric.CPUUsage); ok && (cores < 0 || cores > 64) {
-			w.t.Errorf("%s uses %v cores", u.Entity.Cgroup, cores)
+			w.T.Errorf("%s uses %v cores", u.Entity.Cgroup, cores)
 		}
 		if u.Entity.Pod == "restless" && u.Entity.Key.Kind == stats.KindContainer {
 			if cores := u.Rates.Value(metric.CPUUsage); cores > 1.2 {
-				w.t.Errorf("%s uses %v cores of 1", u.Entity.ContainerID, cores)
+				w.T.Errorf("%s uses %v cores of 1", u.Entity.ContainerID, cores)
 			}
 		}
 	}
@@ -263,21 +263,21 @@ func checkRates(w *world, s *stats.Snapshot) {
 func TestDown(t *testing.T) {
 	t.Parallel()
 	eachRelease(t, func(w *world) {
-		pod := w.runPod(containerd.Pod{Namespace: "shop", Name: "web-0", HostNetwork: true, Labels: map[string]string{"app": "web"}})
-		c := w.start(pod, containerd.Container{Name: "app", Args: []string{"burn:200"}})
+		pod := w.RunPod(containerd.Pod{Namespace: "shop", Name: "web-0", HostNetwork: true, Labels: map[string]string{"app": "web"}})
+		c := w.Start(pod, containerd.Container{Name: "app", Args: []string{"burn:200"}})
 		before := w.until("the container has rates", stats.KindContainer, c.ID, rated)
-		if err := w.cd.Down(w.ctx); err != nil {
-			w.t.Fatal(err)
+		if err := w.Containerd.Down(w.Ctx); err != nil {
+			w.T.Fatal(err)
 		}
 		after := w.until("figures that come later", stats.KindContainer, c.ID, func(u *stats.Usage) bool {
 			return rated(u) && u.Boot > before.Boot+3*time.Second
 		})
 		// On a machine that is busy it does not get its share in time.
 		if cores := after.Rates.Value(metric.CPUUsage); cores < 0.02 || cores > 1 {
-			w.t.Errorf("it uses %v cores, want about 0.2", cores)
+			w.T.Errorf("it uses %v cores, want about 0.2", cores)
 		}
 		if e := after.Entity; e.Namespace != "shop" || e.Pod != "web-0" || e.Name != "app" {
-			w.t.Errorf("it is called %+v", *e)
+			w.T.Errorf("it is called %+v", *e)
 		}
 	})
 }
