@@ -77,7 +77,7 @@ deps: ## Install what Debian 12 with Go and make lacks (needs root if something 
 	@test/deps.sh
 
 .PHONY: test
-test: deps unit e2e ## Run all tests, those in a booted node too
+test: deps unit metrics-server e2e ## Run all tests, those in a booted node too
 
 .PHONY: containerd
 containerd: ## Build the current containerd, which tests run next to the distribution's, in dist/containerd
@@ -87,6 +87,10 @@ containerd: ## Build the current containerd, which tests run next to the distrib
 .PHONY: unit
 unit: deps containerd ## Run the tests that need no booted node (PACKAGES=, TESTFLAGS=)
 	go test -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: metrics-server
+metrics-server: ## Have noded's metrics scraped by the code of metrics-server, which is pinned in a module of its own
+	cd test/metricsserver && go test -count=1 ./...
 
 .PHONY: race
 race: deps containerd ## Run the tests that need no booted node under the race detector
@@ -147,6 +151,7 @@ microbench: deps ## Run the benchmarks of the packages (BENCH=regexp, PACKAGES=)
 lint: verify ## Check style, import rules, API rules and scripts
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted" >&2; exit 1; fi
 	go vet -tags e2e ./...
+	cd test/metricsserver && go vet ./... && go mod tidy -diff
 	$(GO_LINT) run ./...
 	$(GO_BUF) lint proto
 	$(GO_BUF) breaking proto --against proto/noded/v1/noded.v1.binpb
