@@ -22,8 +22,9 @@ type procStat struct {
 	boot time.Time
 }
 
-// maxTicks keeps sums of ticks in range when they become nanoseconds: 14 years on each of 4,096 processors.
-const maxTicks = math.MaxUint64 / uint64(tick) / 8
+// maxTicks is the most that there can be of each: the kernel counts nanoseconds in 64 bits, and so begins anew after 584 years of one
+// processor, which 512 of them use up in 14 months.
+const maxTicks = math.MaxUint64 / uint64(tick)
 
 var errNoCPU = errors.New("no line of all processors")
 
@@ -54,14 +55,15 @@ func parseStat(data []byte) (procStat, error) {
 }
 
 // parseTimes reads user, nice, system, idle, iowait, irq and softirq. Kernels before 2.6 end after idle. What follows, steal, guest and
-// guest_nice, is not wanted; see the package comment.
+// guest_nice, is not wanted; see the package comment. Nor are idle and iowait, which have no bound.
 func (s *procStat) parseTimes(line []byte) bool {
+	const idle, iowait = 3, 4
 	var ticks [7]uint64
 	for i := range ticks {
 		var field []byte
 		field, line = nextField(line)
 		v, ok := parseUint(field)
-		if !ok && i < 4 || v > maxTicks {
+		if !ok && i <= idle || v > maxTicks && i != idle && i != iowait {
 			return false
 		}
 		ticks[i] = v
@@ -72,6 +74,7 @@ func (s *procStat) parseTimes(line []byte) bool {
 	return true
 }
 
+// put sets the times in nanoseconds. Sums that do not fit begin anew at 0, as those of the kernel do.
 func (s *procStat) put(to *metric.Set) {
 	to.Put(metric.CPUUsage, s.usage*uint64(tick))
 	to.Put(metric.CPUUser, s.user*uint64(tick))

@@ -144,6 +144,11 @@ func TestParseStat(t *testing.T) {
 		{"too few", "cpu 1 2 3\n", procStat{}, errNoCPU},
 		{"negative", "cpu -1 2 3 4\n", procStat{}, errNoCPU},
 		{"too large", "cpu 18446744073709551615 2 3 4\n", procStat{}, errNoCPU},
+		// 64 processors that idled for five years, and waited as long.
+		{"idle for years", "cpu 100 10 5 1000000000000 1000000000000 3 2 7 60 9\n", procStat{user: 110, system: 10, usage: 120}, nil},
+		{"idle for ever", "cpu 100 10 5 18446744073709551615 18446744073709551615 3 2\n", procStat{user: 110, system: 10, usage: 120}, nil},
+		{"busy for years", "cpu 1500000000000 0 300000000000 4 5 0 0\n",
+			procStat{user: 1_500_000_000_000, system: 300_000_000_000, usage: 1_800_000_000_000}, nil},
 		{"empty", "", procStat{}, errNoCPU},
 		{"no total", "cpu0 1 2 3 4\n", procStat{cpus: 1}, errNoCPU},
 	} {
@@ -223,6 +228,9 @@ func TestAccumulator(t *testing.T) {
 		{map[string]row{}, 1168},
 		{map[string]row{"a": {500}}, 1168},
 		{map[string]row{"a": {501}}, 1169},
+		{map[string]row{"a": {499}}, 1169}, // it was read in mid-write
+		{map[string]row{"a": {502}}, 1172},
+		{map[string]row{"a": {0}}, 1172},
 	} {
 		if got := a.add(step.now)[0]; got != step.want {
 			t.Errorf("step %d: %d, want %d", i, got, step.want)
@@ -295,6 +303,45 @@ func TestNetworkOfNode(t *testing.T) {
 		if v, ok := s.Get(metric.NetworkReceiveBytes); v != test.want || ok == test.none {
 			t.Errorf("%s: %d, %t, want %d", test.name, v, ok, test.want)
 		}
+	}
+}
+
+// A counter falls a little: what it has counted is not added once more. Another one of the same interface goes on.
+func TestAccumulatorFalls(t *testing.T) {
+	t.Parallel()
+	var a accumulator
+	a.add(map[string]row{"eth0": {5_000_000_000_000, 7}})
+	for i, step := range []struct{ now, want row }{
+		{row{4_999_999_999_000, 9}, row{5_000_000_000_000, 9}},
+		{row{5_000_000_001_000, 9}, row{5_000_000_002_000, 9}},
+		{row{2_000, 1}, row{5_000_000_004_000, 10}}, // the driver was loaded again
+	} {
+		if got := a.add(map[string]row{"eth0": step.now}); got != step.want {
+			t.Errorf("step %d: %v, want %v", i, got, step.want)
+		}
+	}
+}
+
+// The network comes after noded: its figures come with it. They are of the time after it was looked for.
+func TestNetworkComesLater(t *testing.T) {
+	t.Parallel()
+	proc := files(t, map[string]string{
+		"stat": "cpu 1 2 3 4\n", "meminfo": "MemTotal: 1 kB\n", "1/net/dev": "eth0: 10 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n",
+	})
+	r := New(Config{Proc: proc, Sys: proc})
+	now := time.Unix(1_800_000_000, 0)
+	r.now = func() time.Time { now = now.Add(time.Millisecond); return now }
+	var s metric.Set
+	reading, err := r.Read(&s)
+	if err != nil || s.Has(metric.NetworkReceiveBytes) {
+		t.Errorf("before there is a network: %v, %v", numbers(&s), err)
+	}
+	if !reading.Time.After(r.lookedUp) {
+		t.Errorf("read at %v, but looked up at %v", reading.Time, r.lookedUp)
+	}
+	write(t, filepath.Join(proc, "1/net/route"), "eth0\t00000000\t01\t0003\t0\t0\t0\t00000000\t0\t0\t0\n")
+	if _, err := r.Read(&s); err != nil || s.Value(metric.NetworkReceiveBytes) != 10 {
+		t.Errorf("when there is one: %v, %v", numbers(&s), err)
 	}
 }
 

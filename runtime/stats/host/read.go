@@ -16,7 +16,7 @@ import (
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
-// lookUpAgain is how long interfaces and disks are not looked for again.
+// lookUpAgain is how long interfaces and disks that were found are not looked for again.
 const lookUpAgain = time.Minute
 
 // Reading says when numbers were read.
@@ -31,15 +31,13 @@ type Reading struct {
 func (r *Reader) Read(to *metric.Set) (Reading, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.lookUp()
 	reading := Reading{Time: r.now()}
 	boot, err := r.bootTime()
 	if err != nil {
 		return reading, fmt.Errorf("read the time since the boot: %w", err)
 	}
 	reading.Boot = boot
-	if d := reading.Time.Sub(r.lookedUp); d >= lookUpAgain || d < 0 {
-		r.interfaces, r.devices, r.lookedUp = r.findInterfaces(), r.findDisks(), reading.Time
-	}
 	errs := []error{r.cpu(to), r.memory(to)}
 	for _, optional := range []func(*metric.Set) error{r.faults, r.pressure, r.nodeNetwork, r.nodeDisks, r.tasks} {
 		if err := optional(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +50,20 @@ func (r *Reader) Read(to *metric.Set) (Reading, error) {
 	return reading, nil
 }
 
-// cpu and the methods below are called with mu held.
+// lookUp finds interfaces and disks again if that is due. A machine that boots has no network yet, so that one is looked for each time. It and
+// the methods below are called with mu held.
+func (r *Reader) lookUp() {
+	now := r.now()
+	d := now.Sub(r.lookedUp)
+	due := d >= lookUpAgain || d < 0
+	if due || len(r.interfaces) == 0 {
+		r.interfaces = r.findInterfaces()
+	}
+	if due {
+		r.devices, r.lookedUp = r.findDisks(), now
+	}
+}
+
 func (r *Reader) cpu(to *metric.Set) error {
 	data, err := r.read(r.proc, "stat")
 	if err != nil {

@@ -9,6 +9,10 @@ const maxCounters = 8
 // row is the counters of one interface or disk.
 type row [maxCounters]uint64
 
+// anewBelow is below what part of what it was a counter is taken for one that began anew at 0. Others that fall are of drivers that add up several
+// counters without a lock, or that take something back: what is in them was added already.
+const anewBelow = 4
+
 // accumulator sums up counters of things that come and go, so that the sums only grow: what comes later counts from when it is first
 // seen, what has gone stays in, and what begins anew at 0 is added. The first sums are those of the counters.
 type accumulator struct {
@@ -25,11 +29,12 @@ func (a *accumulator) add(now map[string]row) row {
 			continue
 		}
 		for i, v := range values {
-			grown := v - before[i]
-			if v < before[i] {
-				grown = v
+			switch {
+			case v >= before[i]:
+				a.total[i] += v - before[i]
+			case v < before[i]/anewBelow:
+				a.total[i] += v
 			}
-			a.total[i] += grown
 		}
 	}
 	a.last, a.begun = now, true
