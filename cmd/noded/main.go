@@ -1,7 +1,7 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command noded serves the systemd journal of a node.
+// Command noded serves the systemd journal, container logs and usage of a node.
 package main
 
 import (

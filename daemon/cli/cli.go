@@ -74,10 +74,10 @@ func NewCommand(o Options) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "noded [flags]",
-		Short: "Serve the systemd journal of this node over a unix socket",
-		Long: `noded serves the systemd journal of this node over gRPC on a unix socket, for nodectl and
-other clients. It runs in the foreground until SIGTERM or SIGINT; SIGHUP makes it read its
-configuration again.
+		Short: "Serve the journal, container logs and usage of this node over a unix socket",
+		Long: `noded serves the systemd journal, the logs of pods and containers, and what node, pods and
+units use, over gRPC on a unix socket, for nodectl and other clients. It runs in the
+foreground until SIGTERM or SIGINT; SIGHUP makes it read its configuration again.
 
 Values come from the first of these that has them: flag, environment variable (NODED_ and
 the key in upper case with underscores: NODED_LOG_LEVEL), configuration file, default.
