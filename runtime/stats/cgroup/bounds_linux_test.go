@@ -10,11 +10,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // walked is what List should return of trees that are not too large.
@@ -52,7 +54,7 @@ func TestListRandom(t *testing.T) {
 	t.Parallel()
 	tree, dirs := layout(t, "cpu,cpuacct", "memory", "systemd")
 	random := rand.New(rand.NewPCG(1, 2))
-	names := []string{"a", "b.slice", "c-1", "c"}
+	names := []string{"a", "b.slice", "c-1", "c", "d.service"}
 	for step := range 400 {
 		for range random.IntN(4) {
 			dir := dirs[random.IntN(len(dirs))]
@@ -115,6 +117,92 @@ func TestListBounds(t *testing.T) {
 	if got, err := tree.List(); !errors.Is(err, ErrTooMany) || len(got) != maxGroups {
 		t.Errorf("%d cgroups, %v", len(got), err)
 	}
+}
+
+// TestListDelegated: there may be so many in delegated cgroups that there is no room for them, but there is for all else.
+func TestListDelegated(t *testing.T) {
+	t.Parallel()
+	tree, dirs := layout(t, "memory", "pids")
+	tree.maxGroups = 100
+	must(t, os.MkdirAll(filepath.Join(dirs[0], "z.slice", "ssh.service"), 0o755))
+	want := []string{"/", "/kubepods"}
+	for i := range 3 {
+		container := filepath.Join("kubepods", strings.Repeat(fmt.Sprint(i), containerIDLength))
+		want = append(want, "/"+container)
+		for j := range 60 {
+			must(t, os.MkdirAll(filepath.Join(dirs[j%2], container, fmt.Sprint("c", j)), 0o755))
+		}
+	}
+	want = append(want, "/z.slice", "/z.slice/ssh.service")
+	for range 2 {
+		got, err := tree.List()
+		if !errors.Is(err, ErrTooMany) || len(got) != 100 || !slices.IsSorted(got) {
+			t.Errorf("%d cgroups, %v", len(got), err)
+		}
+		got = slices.DeleteFunc(got, func(p string) bool { return strings.Contains(p, "/c") })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("not delegated (-want +got):\n%s", diff)
+		}
+	}
+	tree.maxGroups = 4
+	if got, err := tree.List(); !errors.Is(err, ErrTooMany) || len(got) != 4 {
+		t.Errorf("of four %q, %v", got, err)
+	}
+}
+
+// TestListForbidden: who a cgroup is delegated to can forbid to read or to search it. All else is listed. The process has no capabilities to do so
+// all the same, as noded by its unit.
+func TestListForbidden(t *testing.T) {
+	t.Parallel()
+	tree, dirs := layout(t, "memory")
+	user := filepath.Join(dirs[0], "user.slice", "user@1000.service")
+	must(t, os.MkdirAll(filepath.Join(user, "app.slice", "a.service"), 0o755))
+	must(t, os.MkdirAll(filepath.Join(dirs[0], "z.slice"), 0o755))
+	t.Cleanup(func() { _ = os.Chmod(user, 0o755) }) // so that it can be removed
+	const service = "/user.slice/user@1000.service"
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // it ends with the goroutine
+		if err := dropOverride(); err != nil {
+			t.Error(err)
+			return
+		}
+		for _, step := range []struct {
+			mode os.FileMode
+			want []string
+		}{
+			{0o755, []string{service + "/app.slice", service + "/app.slice/a.service"}},
+			{0o400, []string{service + "/app.slice"}}, // its names can be read
+			{0o755, []string{service + "/app.slice", service + "/app.slice/a.service"}},
+			{0o100, []string{service + "/app.slice", service + "/app.slice/a.service"}}, // known ones can be looked at
+			{0, []string{service + "/app.slice"}},
+			{0o755, []string{service + "/app.slice", service + "/app.slice/a.service"}},
+		} {
+			if err := os.Chmod(user, step.mode); err != nil {
+				t.Error(err)
+			}
+			for range 2 {
+				got, err := tree.List()
+				want := slices.Concat([]string{"/", "/user.slice", service}, step.want, []string{"/z.slice"})
+				if diff := cmp.Diff(want, got); diff != "" || err != nil {
+					t.Errorf("mode %o: %v (-want +got):\n%s", step.mode, err, diff)
+				}
+			}
+		}
+	}()
+	<-ended
+}
+
+// dropOverride takes from this thread what lets it read and search what it may not.
+func dropOverride() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH
+	return unix.Capset(&header, &data[0])
 }
 
 // TestListNames: a name that no message can have is left out, and a link is not followed.

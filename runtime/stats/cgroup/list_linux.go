@@ -20,15 +20,16 @@ import (
 // and blkio has, or the systemd of the node. They begin with "/", which is the root, and are sorted. The slice is the caller's. A name that is not
 // UTF-8 is left out, with all below it.
 //
-// If there are too many or too deep ones, the rest is left out, and the error is ErrTooMany. If nothing changed since the last call that costs one
-// look at each directory.
+// If there are too many or too deep ones, the rest is left out, and the error is ErrTooMany: first of what is below services, scopes and
+// containers. Of a directory that may not be searched what is below it is left out. If nothing changed since the last call that costs one look at
+// each directory.
 func (t *Tree) List() ([]string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	changed := t.paths == nil
 	var tooMany error
 	for _, l := range t.lists {
-		switch err := l.look(); {
+		switch err := l.look(t.maxGroups); {
 		case errors.Is(err, ErrTooMany):
 			tooMany = err
 		case err != nil:
@@ -38,22 +39,40 @@ func (t *Tree) List() ([]string, error) {
 		changed = changed || l.changed
 	}
 	if changed {
-		t.paths = t.union()
+		t.paths, t.cut = t.union()
 	}
-	paths := t.paths
-	if len(paths) > maxGroups {
-		paths, tooMany = paths[:maxGroups], ErrTooMany
+	if t.cut {
+		tooMany = ErrTooMany
 	}
-	return slices.Clone(paths), tooMany
+	return slices.Clone(t.paths), tooMany
 }
 
-func (t *Tree) union() []string {
-	paths := []string{"/"}
-	for _, l := range t.lists {
-		paths = l.root.paths(paths)
+// union returns the cgroups of all hierarchies, and whether those below delegated ones had to be cut down.
+func (t *Tree) union() (paths []string, cut bool) {
+	of := func(nested bool) []string {
+		paths := []string{"/"}
+		for _, l := range t.lists {
+			paths = l.root.paths(paths, nested)
+		}
+		slices.Sort(paths)
+		return slices.Compact(paths)
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths)
+	paths = of(true)
+	if len(paths) <= t.maxGroups {
+		return paths, false
+	}
+	first := of(false)
+	left := t.maxGroups - len(first)
+	if left <= 0 {
+		return first[:t.maxGroups], true
+	}
+	return slices.DeleteFunc(paths, func(p string) bool {
+		if _, is := slices.BinarySearch(first, p); is {
+			return false
+		}
+		left--
+		return left < 0
+	}), true
 }
 
 // lister finds the cgroups of one hierarchy.
@@ -63,6 +82,9 @@ type lister struct {
 	// number counts the looks. dir is the directory of the hierarchy, open during a look, left how many more cgroups may be found in it.
 	number    uint64
 	dir, left int
+	// later are the delegated ones, which are entered when all else has been found. entering: they are being entered.
+	later    []delegate
+	entering bool
 	// changed: the look found other cgroups than the one before. tooMany: it left some out.
 	changed, tooMany bool
 }
@@ -79,23 +101,35 @@ type node struct {
 	delegated bool
 }
 
-// paths appends the paths of what is below.
-func (n *node) paths(to []string) []string {
+// delegate is a delegated cgroup that was seen.
+type delegate struct {
+	*node
+	links int64
+	depth int
+}
+
+// paths appends the paths of what is below; what is in delegated cgroups if nested.
+func (n *node) paths(to []string, nested bool) []string {
+	if n.delegated && !nested {
+		return to
+	}
 	for _, c := range n.children {
-		to = c.paths(append(to, "/"+c.path))
+		to = c.paths(append(to, "/"+c.path), nested)
 	}
 	return to
 }
 
-// look finds out what changed.
-func (l *lister) look() error {
+// look finds out what changed. No more than most are found.
+func (l *lister) look(most int) error {
 	var err error
 	if l.dir, err = openDir(l.point); err != nil {
 		return err
 	}
 	defer unix.Close(l.dir)
 	l.number++
-	l.left, l.changed, l.tooMany = maxGroups, false, false
+	l.left, l.changed, l.tooMany = most, false, false
+	clear(l.later)
+	l.later, l.entering = l.later[:0], false
 	l.root.path = "."
 	exists, err := l.visit(&l.root, 0)
 	switch {
@@ -103,21 +137,67 @@ func (l *lister) look() error {
 		return err
 	case !exists:
 		return fs.ErrNotExist
-	case l.tooMany:
+	}
+	l.entering = true
+	for _, d := range l.later {
+		exists, err := l.enter(d)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			l.forget(d.node) // it has just gone, which the next look will find
+		}
+	}
+	if l.tooMany {
 		return ErrTooMany
 	}
 	return nil
 }
 
-// visit looks at a cgroup and those below it. A directory of cgroups has two links and one for each directory in it. So if it has as many as were
-// in it before, and all those are still there, there are no others, and it need not be read.
+// visit looks at a cgroup and those below it.
 func (l *lister) visit(n *node, depth int) (exists bool, err error) {
 	n.look = l.number
 	var st unix.Stat_t
-	if err := unix.Fstatat(l.dir, n.path, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	err = unix.Fstatat(l.dir, n.path, &st, unix.AT_SYMLINK_NOFOLLOW)
+	switch {
+	case err == nil:
+	case depth > 0 && errors.Is(err, fs.ErrPermission):
+		// Whoever it is delegated to can forbid to search the one that it is in. Its name has been read.
+		l.forget(n)
+		return true, nil
+	default:
 		return false, notGone(err)
 	}
-	links := int64(st.Nlink)
+	d := delegate{n, int64(st.Nlink), depth}
+	switch {
+	case !n.delegated:
+		return l.below(d)
+	case l.entering:
+		return l.enter(d)
+	}
+	l.later = append(l.later, d)
+	return true, nil
+}
+
+// forget forgets what is in a cgroup.
+func (l *lister) forget(n *node) {
+	l.changed = l.changed || len(n.children) > 0
+	n.children = nil
+}
+
+// enter looks at what is in a cgroup that others may make some in, of which there is a bound of its own.
+func (l *lister) enter(d delegate) (exists bool, err error) {
+	rest := max(l.left-maxDelegated, 0)
+	l.left -= rest
+	exists, err = l.below(d)
+	l.left += rest
+	return exists, err
+}
+
+// below looks at what is in a cgroup. A directory of cgroups has two links and one for each directory in it. So if it has as many as were in it
+// before, and all those are still there, there are no others, and it need not be read.
+func (l *lister) below(d delegate) (exists bool, err error) {
+	n, links, depth := d.node, d.links, d.depth
 	if depth == maxDepth {
 		l.tooMany = l.tooMany || links > 2
 		return true, nil
@@ -153,7 +233,8 @@ func (l *lister) descend(n *node, depth int) (gone bool, err error) {
 		case l.left <= 0:
 			exists, l.tooMany = false, true
 		default:
-			exists, err = l.enter(c, depth+1)
+			l.left--
+			exists, err = l.visit(c, depth+1)
 			gone = gone || !exists
 		}
 		if exists {
@@ -164,19 +245,6 @@ func (l *lister) descend(n *node, depth int) (gone bool, err error) {
 	n.children = kept
 	l.changed = l.changed || len(kept) < before
 	return gone, err
-}
-
-// enter visits one, which has a bound of its own if others may make what is in it.
-func (l *lister) enter(n *node, depth int) (bool, error) {
-	l.left--
-	if !n.delegated {
-		return l.visit(n, depth)
-	}
-	rest := max(l.left-maxDelegated, 0)
-	l.left -= rest
-	exists, err := l.visit(n, depth)
-	l.left += rest
-	return exists, err
 }
 
 // read reads which cgroups are in one.

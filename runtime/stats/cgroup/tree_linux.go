@@ -27,9 +27,13 @@ type Tree struct {
 	files, maxFiles atomic.Int64
 	buffers         sync.Pool // of *[]byte
 
-	// mu guards the listers and the fields below.
+	// maxGroups is how many List returns; tests change it before use.
+	maxGroups int
+
+	// mu guards the listers and the fields below. paths are those of the last List, cut says that some were left out of the union.
 	mu    sync.Mutex
 	paths []string
+	cut   bool
 }
 
 // Open finds out how cgroups are mounted. The error is an fs.ErrNotExist if they are not. A Tree holds nothing that must be closed.
@@ -45,7 +49,7 @@ func Open(c Config) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find cgroups in %q: %w", c.Root, err)
 	}
-	t := &Tree{version: version, hierarchies: hierarchies}
+	t := &Tree{version: version, hierarchies: hierarchies, maxGroups: maxGroups}
 	for _, h := range hierarchies {
 		h.kernel = isKernel(h.point)
 		if h.listed {
