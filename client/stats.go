@@ -7,6 +7,9 @@ import (
 	"context"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/proto/wire"
 	"github.com/noded/noded/runtime/stats"
@@ -49,6 +52,25 @@ type StatsList struct {
 	// Now is the wall clock of the node when it answered, Interval how often it is looked at.
 	Now      time.Time
 	Interval time.Duration
+	// Time is the wall clock of the node when the look began that the figures are of: the same in answers that are of one look.
+	Time time.Time
+}
+
+// statsLister is what has a StatsList.
+type statsLister interface {
+	GetNode() string
+	GetUsages() []*nodedv1.Usage
+	GetProblems() []string
+	GetCurrentTime() *timestamppb.Timestamp
+	GetInterval() *durationpb.Duration
+	GetTime() *timestamppb.Timestamp
+}
+
+func statsListOf(m statsLister) *StatsList {
+	return &StatsList{
+		Node: m.GetNode(), Usages: wire.StatsUsagesFromProto(m.GetUsages()), Problems: m.GetProblems(),
+		Now: m.GetCurrentTime().AsTime(), Interval: m.GetInterval().AsDuration(), Time: m.GetTime().AsTime(),
+	}
 }
 
 // ListStats returns what those use that a selection names. A name that no pod has is an inventory.ErrNotFound.
@@ -59,10 +81,7 @@ func (c *Client) ListStats(ctx context.Context, sel stats.Selection) (*StatsList
 	if err != nil {
 		return nil, c.callError(err)
 	}
-	return &StatsList{
-		Node: resp.GetNode(), Usages: wire.StatsUsagesFromProto(resp.GetUsages()), Problems: resp.GetProblems(),
-		Now: resp.GetCurrentTime().AsTime(), Interval: resp.GetInterval().AsDuration(),
-	}, nil
+	return statsListOf(resp), nil
 }
 
 // StatsHistory is what was used.

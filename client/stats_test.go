@@ -6,6 +6,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -49,6 +50,8 @@ type fakeStats struct {
 	cut, lost int
 	restart   bool
 	spoil     func(*nodedv1.StatsServiceWatchResponse)
+	// lists are the requests of WatchList.
+	lists []*nodedv1.StatsServiceWatchListRequest
 	// refuse is the error of all calls, list what was asked for.
 	refuse error
 	list   *nodedv1.StatsServiceListRequest
@@ -169,7 +172,33 @@ func (f *fakeStats) List(_ context.Context, req *nodedv1.StatsServiceListRequest
 	u := stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "u"}, UID: "u"}}
 	return &nodedv1.StatsServiceListResponse{
 		Node: "n", Usages: wire.StatsUsagesToProto([]*stats.Usage{&u}), Problems: []string{"p"}, CurrentTime: timestamppb.New(statsStart), Interval: durationpb.New(time.Second),
+		Time: timestamppb.New(statsStart.Add(-1)),
 	}, f.refuse
+}
+
+func (f *fakeStats) WatchList(req *nodedv1.StatsServiceWatchListRequest, stream grpc.ServerStreamingServer[nodedv1.StatsServiceWatchListResponse]) error {
+	if f.refuse != nil {
+		return f.refuse
+	}
+	f.mu.Lock()
+	f.lists = append(f.lists, req)
+	f.mu.Unlock()
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
+	for n := 0; f.cut < 0 || n < f.cut; n++ {
+		f.mu.Lock()
+		f.looks++
+		now := timestamppb.New(statsStart.Add(time.Duration(f.looks) * time.Second))
+		f.mu.Unlock()
+		u := stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "u"}, UID: "u", Labels: map[string]string{"at": now.String()}}, Time: now.AsTime()}
+		if err := stream.Send(&nodedv1.StatsServiceWatchListResponse{
+			Node: "n", Usages: wire.StatsUsagesToProto([]*stats.Usage{&u}), Problems: []string{"p"}, CurrentTime: now, Interval: durationpb.New(time.Second), Time: now,
+		}); err != nil {
+			return err
+		}
+	}
+	return status.Error(codes.Unavailable, "noded is stopping")
 }
 
 func (f *fakeStats) Query(_ context.Context, req *nodedv1.StatsServiceQueryRequest) (*nodedv1.StatsServiceQueryResponse, error) {
@@ -193,7 +222,8 @@ func TestStatsCalls(t *testing.T) {
 		t.Errorf("NodeStats() = %+v", node)
 	}
 	list, err := c.ListStats(ctx, stats.Selection{Kinds: []stats.Kind{stats.KindPod}, Sort: stats.SortSwap, Limit: 3})
-	if err != nil || len(list.Usages) != 1 || list.Usages[0].Entity.Key.ID != "u" || len(list.Problems) != 1 || !list.Now.Equal(statsStart) || list.Interval != time.Second || list.Node != "n" {
+	if err != nil || len(list.Usages) != 1 || list.Usages[0].Entity.Key.ID != "u" || len(list.Problems) != 1 || !list.Now.Equal(statsStart) || list.Interval != time.Second || list.Node != "n" ||
+		!list.Time.Equal(statsStart.Add(-1)) {
 		t.Errorf("ListStats() = %+v, %v", list, err)
 	}
 	if f.list.GetLimit() != 3 || f.list.GetSort() != nodedv1.StatsSort_STATS_SORT_SWAP || len(f.list.GetKinds()) != 1 {
@@ -215,7 +245,8 @@ func TestStatsCalls(t *testing.T) {
 		_, listErr := c.ListStats(ctx, stats.Selection{})
 		_, queryErr := c.QueryStats(ctx, stats.QueryRequest{})
 		watchErr := c.WatchStats(ctx, client.StatsWatchRequest{}, func(*wire.StatsLook) error { return nil })
-		for _, err := range []error{nodeErr, listErr, queryErr, watchErr} {
+		watchListErr := c.WatchStatsList(ctx, client.StatsListWatchRequest{}, func(*client.StatsList) error { return nil })
+		for _, err := range []error{nodeErr, listErr, queryErr, watchErr, watchListErr} {
 			if !errors.Is(err, want) {
 				t.Errorf("error %v, want %v", err, want)
 			}
@@ -311,5 +342,51 @@ func TestWatchStatsMalformed(t *testing.T) {
 	var e *client.Error
 	if !errors.As(err, &e) || !strings.Contains(err.Error(), "0 columns for 1 numbers") || e.Hint() == "" || looks != 2 {
 		t.Errorf("WatchStats() = %v after %d looks", err, looks)
+	}
+}
+
+// TestWatchStatsList: lists come one after another over streams that are cut, and each belongs to who got it.
+func TestWatchStatsList(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []int{-1, 1, 4} {
+		t.Run(fmt.Sprint(cut), func(t *testing.T) {
+			t.Parallel()
+			f, c := startFakeStats(t)
+			f.cut = cut
+			enough := errors.New("enough")
+			resumed := 0
+			var lists []*client.StatsList
+			req := client.StatsListWatchRequest{OnResume: func(r client.Resume) {
+				if resumed++; r.Delivered != int64(len(lists)) || r.Cause == nil {
+					t.Errorf("resumed %+v after %d lists", r, len(lists))
+				}
+			}}
+			req.Interval, req.Units, req.Kinds = time.Second, []string{"u"}, []stats.Kind{stats.KindUnit}
+			err := c.WatchStatsList(t.Context(), req, func(list *client.StatsList) error {
+				if lists = append(lists, list); len(lists) == 20 {
+					return enough
+				}
+				return nil
+			})
+			if !errors.Is(err, enough) {
+				t.Fatalf("WatchStatsList() = %v", err)
+			}
+			for i, list := range lists {
+				at := statsStart.Add(time.Duration(i+1) * time.Second)
+				if list.Node != "n" || !list.Time.Equal(at) || !list.Now.Equal(at) || len(list.Problems) != 1 || list.Usages[0].Entity.Labels["at"] != timestamppb.New(at).String() {
+					t.Errorf("list %d is %+v", i, list)
+				}
+			}
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if want := max((20+cut-1)/max(cut, 1), 1); cut > 0 && len(f.lists) != want || resumed != len(f.lists)-1 {
+				t.Errorf("%d streams, resumed %d times", len(f.lists), resumed)
+			}
+			for _, r := range f.lists {
+				if r.GetInterval().AsDuration() != time.Second || !cmp.Equal(r.GetUnits(), []string{"u"}) || len(r.GetKinds()) != 1 {
+					t.Errorf("asked for %v", r)
+				}
+			}
+		})
 	}
 }

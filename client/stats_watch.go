@@ -55,3 +55,28 @@ func (w *statsWatching) deliver() error {
 	w.delivered++
 	return w.yield(look)
 }
+
+// StatsListWatchRequest says what WatchStatsList tells, and who is told of breaks.
+type StatsListWatchRequest struct {
+	wire.StatsListWatch
+	// OnResume and OnBreak are as those of ReadRequest. Delivered counts lists.
+	OnResume func(Resume)
+	OnBreak  func(Break)
+}
+
+// WatchStatsList calls yield with what ListStats returns: at once, and anew after each look at the node, until ctx ends or yield returns an
+// error, which is returned. A list belongs to yield. A name that nothing has is one of its problems. After a break it goes on with the newest list.
+func (c *Client) WatchStatsList(ctx context.Context, req StatsListWatchRequest, yield func(*StatsList) error) error {
+	w := attempts{client: c, onResume: req.OnResume, onBreak: req.OnBreak}
+	start := func(ctx context.Context) (grpc.ClientStream, error) {
+		return c.stats.WatchList(ctx, wire.StatsWatchListToProto(&req.StatsListWatch))
+	}
+	return w.run(ctx, func(ctx context.Context) error {
+		var message nodedv1.StatsServiceWatchListResponse
+		return w.stream(ctx, start, &message, func() error {
+			w.backOff.reset()
+			w.delivered++
+			return yield(statsListOf(&message))
+		}, endedStream())
+	})
+}

@@ -234,6 +234,7 @@ func countedCalls() func(method string) bool {
 	}
 	names[nodedv1.RuntimeService_Watch_FullMethodName] = true
 	names[nodedv1.StatsService_Watch_FullMethodName] = true
+	names[nodedv1.StatsService_WatchList_FullMethodName] = true
 	return func(method string) bool { return names[method] }
 }
 

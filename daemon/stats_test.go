@@ -91,6 +91,20 @@ func TestStatsOverTheSocket(t *testing.T) {
 	if token, sequence := decoder.Position(); token != req.ResumeToken || sequence != 5 {
 		t.Errorf("the stream did not go on: message %d", sequence)
 	}
+	lists, err := c.WatchList(t.Context(), &nodedv1.StatsServiceWatchListRequest{Kinds: kinds, Interval: durationpb.New(time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if m, err := lists.Recv(); err != nil || len(m.GetUsages()) != 1 {
+			t.Fatalf("WatchList() = %v, %v", m, err)
+		}
+	}
+	// What lasts is counted: both streams.
+	health, err := nodedv1.NewNodeServiceClient(r.dial(t)).GetHealth(t.Context(), &nodedv1.GetHealthRequest{})
+	if err != nil || health.GetOpenStreams() != 2 {
+		t.Errorf("%d streams are open, %v", health.GetOpenStreams(), err)
+	}
 	if text := r.log.String(); !strings.Contains(text, `selectors="kind=node metric=cpu_usage metric=memory_working_set interval=1s"`) {
 		t.Errorf("the log says:\n%s", text)
 	}

@@ -106,7 +106,7 @@ func (s *StatsService) List(ctx context.Context, req *nodedv1.StatsServiceListRe
 	call.AddRecords(len(usages))
 	return &nodedv1.StatsServiceListResponse{
 		Node: s.config.Host.Name, Usages: wire.StatsUsagesToProto(usages), Problems: wire.TextsToProto(snapshot.Problems),
-		CurrentTime: timestamppb.New(now(s.config.Now)), Interval: durationpb.New(snapshot.Interval),
+		CurrentTime: timestamppb.New(now(s.config.Now)), Interval: durationpb.New(snapshot.Interval), Time: timestamppb.New(snapshot.Time),
 	}, nil
 }
 
@@ -206,10 +206,21 @@ func statsWatchSelectors(q *wire.StatsWatchQuery) string {
 	for _, id := range q.Metrics {
 		s.value("metric", id.String())
 	}
-	if q.Interval > 0 {
-		s.value("interval", q.Interval.String())
-	}
+	s.interval(q.Interval)
 	return s.String()
+}
+
+func statsWatchListSelectors(w *wire.StatsListWatch) string {
+	var s summary
+	s.stats(&w.Selection)
+	s.interval(w.Interval)
+	return s.String()
+}
+
+func (s *summary) interval(d time.Duration) {
+	if d > 0 {
+		s.value("interval", d.String())
+	}
 }
 
 // kindName is a kind in the words of nodectl.

@@ -47,13 +47,20 @@ func StatsWatchFromProto(m *nodedv1.StatsServiceWatchRequest) (StatsWatchQuery, 
 		q.Kinds = []stats.Kind{stats.KindNode, stats.KindContainer}
 	}
 	var intervalErr error
-	if m.GetInterval() != nil {
-		q.Interval = m.GetInterval().AsDuration()
-		if m.GetInterval().CheckValid() != nil || q.Interval < MinStatsInterval || q.Interval > MaxStatsInterval {
-			intervalErr = &journal.QueryError{Field: "interval", Value: q.Interval.String(), Reason: "want 1s to 1h"}
-		}
-	}
+	q.Interval, intervalErr = statsIntervalFromProto(m.GetInterval())
 	return q, errors.Join(kindsErr, metricsErr, intervalErr)
+}
+
+// statsIntervalFromProto converts how often something is wanted; 0 if that is not set.
+func statsIntervalFromProto(m *durationpb.Duration) (time.Duration, error) {
+	if m == nil {
+		return 0, nil
+	}
+	interval := m.AsDuration()
+	if m.CheckValid() != nil || interval < MinStatsInterval || interval > MaxStatsInterval {
+		return interval, &journal.QueryError{Field: "interval", Value: interval.String(), Reason: "want 1s to 1h"}
+	}
+	return interval, nil
 }
 
 // StatsWatchToProto converts a request.
@@ -67,6 +74,17 @@ func StatsWatchToProto(q *StatsWatchQuery) *nodedv1.StatsServiceWatchRequest {
 
 // StatsListFromProto converts a request. The error is a journal.ErrInvalidQuery.
 func StatsListFromProto(m *nodedv1.StatsServiceListRequest) (stats.Selection, error) {
+	return statsList(m)
+}
+
+// statsLister is what requests for lists have in common.
+type statsLister interface {
+	statsSelector
+	GetSort() nodedv1.StatsSort
+	GetLimit() uint32
+}
+
+func statsList(m statsLister) (stats.Selection, error) {
 	sel, err := statsSelection(m)
 	sel.Limit = int(min(m.GetLimit(), 1<<30))
 	switch order := m.GetSort(); order {
@@ -107,6 +125,32 @@ func StatsListToProto(sel *stats.Selection) *nodedv1.StatsServiceListRequest {
 		m.Sort = nodedv1.StatsSort_STATS_SORT_DISK
 	case stats.SortSwap:
 		m.Sort = nodedv1.StatsSort_STATS_SORT_SWAP
+	}
+	return m
+}
+
+// StatsListWatch says what a WatchList tells.
+type StatsListWatch struct {
+	stats.Selection
+	// Interval is how often; 0: as often as noded looks by itself.
+	Interval time.Duration
+}
+
+// StatsWatchListFromProto converts a request. The error is a journal.ErrInvalidQuery.
+func StatsWatchListFromProto(m *nodedv1.StatsServiceWatchListRequest) (StatsListWatch, error) {
+	sel, err := statsList(m)
+	interval, intervalErr := statsIntervalFromProto(m.GetInterval())
+	return StatsListWatch{Selection: sel, Interval: interval}, errors.Join(err, intervalErr)
+}
+
+// StatsWatchListToProto converts a request.
+func StatsWatchListToProto(w *StatsListWatch) *nodedv1.StatsServiceWatchListRequest {
+	list := StatsListToProto(&w.Selection)
+	m := &nodedv1.StatsServiceWatchListRequest{
+		Kinds: list.GetKinds(), Pods: list.GetPods(), Containers: list.GetContainers(), Units: list.GetUnits(), Sort: list.GetSort(), Limit: list.GetLimit(),
+	}
+	if w.Interval != 0 {
+		m.Interval = durationpb.New(w.Interval)
 	}
 	return m
 }

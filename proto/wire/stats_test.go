@@ -185,6 +185,11 @@ func TestStatsRequestsRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(sel, got); diff != "" || err != nil {
 			t.Errorf("list %v (-want +got):\n%s", err, diff)
 		}
+		watch := StatsListWatch{Selection: sel, Interval: time.Duration(order) * time.Second}
+		gotWatch, err := StatsWatchListFromProto(over(t, StatsWatchListToProto(&watch)))
+		if diff := cmp.Diff(watch, gotWatch); diff != "" || err != nil {
+			t.Errorf("watched list %v (-want +got):\n%s", err, diff)
+		}
 	}
 	sel.Sort, sel.Limit = 0, 0
 	query := stats.QueryRequest{
@@ -228,11 +233,15 @@ func TestStatsBadRequests(t *testing.T) {
 	list := func(m *nodedv1.StatsServiceListRequest) error { _, err := StatsListFromProto(m); return err }
 	query := func(m *nodedv1.StatsServiceQueryRequest) error { _, err := StatsQueryFromProto(m); return err }
 	watch := func(m *nodedv1.StatsServiceWatchRequest) error { _, err := StatsWatchFromProto(m); return err }
+	watchList := func(m *nodedv1.StatsServiceWatchListRequest) error { _, err := StatsWatchListFromProto(m); return err }
 	for _, tt := range []struct {
 		name string
 		err  error
 		want string
 	}{
+		{"watched kind", watchList(&nodedv1.StatsServiceWatchListRequest{Kinds: []nodedv1.StatsKind{9}}), `kind "9": want node, pod, container or unit`},
+		{"watched sort", watchList(&nodedv1.StatsServiceWatchListRequest{Sort: 99}), `sort "99": want`},
+		{"watched interval", watchList(&nodedv1.StatsServiceWatchListRequest{Interval: durationpb.New(2 * time.Hour)}), `interval "2h0m0s": want 1s to 1h`},
 		{"kind", list(&nodedv1.StatsServiceListRequest{Kinds: []nodedv1.StatsKind{9}}), `kind "9": want node, pod, container or unit`},
 		{"no kind", watch(&nodedv1.StatsServiceWatchRequest{Kinds: []nodedv1.StatsKind{0}}), `kind "0": want node, pod, container or unit`},
 		{"sort", list(&nodedv1.StatsServiceListRequest{Sort: 99}), `sort "99": want cpu, memory, network, disk or swap`},

@@ -5,6 +5,7 @@ package stats
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -48,6 +49,61 @@ func (s *Snapshot) Select(sel Selection) ([]*Usage, error) {
 		out = append(out, of...)
 	}
 	return out, nil
+}
+
+// SelectPresent is Select for who goes on asking: a name that nothing has, or that nothing has any more, is left out, and missing has a
+// *inventory.NotFoundError for each.
+func (s *Snapshot) SelectPresent(sel Selection) (usages []*Usage, missing []error, err error) {
+	usages, err = s.Select(sel)
+	if !errors.Is(err, inventory.ErrNotFound) {
+		return usages, nil, err
+	}
+	// present returns the names of a list that something has, each looked for alone; wrong is why one can be no name. Without any left
+	// nothing of these kinds is meant: an empty list would mean all.
+	var wrong error
+	present := func(names []string, alone func(name []string) Selection, kinds ...Kind) (found []string) {
+		for i := range names {
+			switch _, err := s.Select(alone(names[i : i+1])); {
+			case err == nil:
+				found = append(found, names[i])
+			case errors.Is(err, inventory.ErrNotFound):
+				missing = append(missing, err)
+			default:
+				wrong = err
+			}
+		}
+		if len(names) > 0 && len(found) == 0 {
+			sel.Kinds = slices.DeleteFunc(sel.Kinds, func(k Kind) bool { return slices.Contains(kinds, k) })
+		}
+		return found
+	}
+	sel.Kinds = slices.Clone(sel.Kinds)
+	if len(sel.Kinds) == 0 {
+		sel.Kinds = []Kind{KindPod}
+	}
+	of := func(kind Kind) bool { return slices.Contains(sel.Kinds, kind) }
+	if sel.Pods != nil && (of(KindPod) || of(KindContainer)) {
+		pods := *sel.Pods
+		pods.Names = present(pods.Names, func(name []string) Selection {
+			one := *sel.Pods
+			one.Names = name
+			return Selection{Pods: &one}
+		}, KindPod, KindContainer)
+		sel.Pods = &pods
+	}
+	if of(KindContainer) {
+		sel.Containers = present(sel.Containers, func(name []string) Selection {
+			return Selection{Kinds: []Kind{KindContainer}, Pods: sel.Pods, Containers: name}
+		}, KindContainer)
+	}
+	if of(KindUnit) {
+		sel.Units = present(sel.Units, func(name []string) Selection { return Selection{Kinds: []Kind{KindUnit}, Units: name} }, KindUnit)
+	}
+	if wrong != nil || len(sel.Kinds) == 0 {
+		return nil, missing, wrong
+	}
+	usages, err = s.Select(sel)
+	return usages, missing, err
 }
 
 // byName is the order of what is of one kind.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -173,5 +174,61 @@ func TestSelectLeavesAlone(t *testing.T) {
 	empty := &Snapshot{}
 	if usages, err := empty.Select(Selection{Kinds: []Kind{KindNode, KindPod}}); err != nil || len(usages) != 0 {
 		t.Errorf("Select of nothing = %v, %v", usages, err)
+	}
+}
+
+// TestSelectPresent: what is not there is told of beside what is, and never becomes everything.
+func TestSelectPresent(t *testing.T) {
+	t.Parallel()
+	s := selectable()
+	pods := func(names ...string) *inventory.PodSelector { return &inventory.PodSelector{Names: names} }
+	both := []Kind{KindPod, KindContainer}
+	for name, test := range map[string]struct {
+		sel           Selection
+		want, missing string
+	}{
+		"all":             {Selection{}, "u9 web-7d9fb6c4b-x2x8k db-0 web-7d9fb6c4b-aaaaa", ""},
+		"a pod":           {Selection{Pods: pods("db-0")}, "db-0", ""},
+		"one of two pods": {Selection{Kinds: both, Pods: pods("gone", "db-0", "deployment/api")}, "db-0 db-0/main", "gone api"},
+		"no pod":          {Selection{Pods: pods("gone")}, "", "gone"},
+		"no pod, node":    {Selection{Kinds: []Kind{KindNode, KindPod}, Pods: pods("gone")}, "n1", "gone"},
+		"containers":      {Selection{Kinds: both, Pods: pods("db-0", "gone"), Containers: []string{"x", "main"}}, "db-0 db-0/main", "gone x"},
+		"no container":    {Selection{Kinds: both, Pods: pods("db-0"), Containers: []string{"x"}}, "db-0", "x"},
+		"units":           {Selection{Kinds: []Kind{KindUnit}, Units: []string{"gone", "ssh", "none*"}}, "ssh.service", "gone.service"},
+		"no unit":         {Selection{Kinds: []Kind{KindUnit}, Units: []string{"gone"}}, "", "gone.service"},
+		"limit":           {Selection{Kinds: []Kind{KindUnit, KindPod}, Units: []string{"gone"}, Sort: SortCPU, Limit: 1}, "u9", "gone.service"},
+	} {
+		kinds := slices.Clone(test.sel.Kinds)
+		usages, missing, err := s.SelectPresent(test.sel)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var got, gone []string
+		for _, u := range usages {
+			if e := u.Entity; e.Key.Kind == KindContainer {
+				got = append(got, e.Pod+"/"+e.Name)
+			} else {
+				got = append(got, e.Name)
+			}
+		}
+		for _, err := range missing {
+			var m *inventory.NotFoundError
+			if !errors.As(err, &m) {
+				t.Fatalf("%s: %v", name, err)
+			}
+			gone = append(gone, m.Name)
+		}
+		if strings.Join(got, " ") != test.want || strings.Join(gone, " ") != test.missing || !slices.Equal(kinds, test.sel.Kinds) {
+			t.Errorf("%s: %v without %v, want %s without %s", name, got, gone, test.want, test.missing)
+		}
+	}
+	for _, sel := range []Selection{
+		{Pods: &inventory.PodSelector{LabelSelector: "!!"}},
+		{Pods: &inventory.PodSelector{Names: []string{"gone", "nothing/x"}}},
+		{Kinds: []Kind{KindUnit}, Units: []string{"gone", ""}},
+	} {
+		if usages, _, err := s.SelectPresent(sel); err == nil || errors.Is(err, inventory.ErrNotFound) {
+			t.Errorf("%+v: %v, %v", sel, usages, err)
+		}
 	}
 }

@@ -31,7 +31,9 @@ var requests = map[protoreflect.FullName]string{
 }
 
 // endless are the methods whose streams do not end.
-var endless = map[protoreflect.FullName]bool{"noded.v1.RuntimeService.Watch": true, "noded.v1.StatsService.Watch": true}
+var endless = map[protoreflect.FullName]bool{
+	"noded.v1.RuntimeService.Watch": true, "noded.v1.StatsService.Watch": true, "noded.v1.StatsService.WatchList": true,
+}
 
 // testCalls calls every method of the API through the socket of the packaged daemon. There is a pod with a log.
 func testCalls(m machine) {

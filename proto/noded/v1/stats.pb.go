@@ -628,7 +628,9 @@ type StatsServiceListResponse struct {
 	// Wall clock of the node when it answered.
 	CurrentTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=current_time,json=currentTime,proto3" json:"current_time,omitempty"`
 	// How often noded looks now.
-	Interval      *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
+	Interval *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
+	// Wall clock of the node at the beginning of the look that the figures are of: the same in two answers that are of one look.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,6 +700,205 @@ func (x *StatsServiceListResponse) GetInterval() *durationpb.Duration {
 	return nil
 }
 
+func (x *StatsServiceListResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// StatsServiceWatchListRequest says whose figures are wanted, and how often.
+type StatsServiceWatchListRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in StatsServiceListRequest.
+	Kinds []StatsKind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=noded.v1.StatsKind" json:"kinds,omitempty"`
+	// As in StatsServiceListRequest.
+	Pods *PodSelector `protobuf:"bytes,2,opt,name=pods,proto3" json:"pods,omitempty"`
+	// As in StatsServiceListRequest.
+	Containers []string `protobuf:"bytes,3,rep,name=containers,proto3" json:"containers,omitempty"`
+	// As in StatsServiceListRequest.
+	Units []string `protobuf:"bytes,4,rep,name=units,proto3" json:"units,omitempty"`
+	// As in StatsServiceListRequest.
+	Sort StatsSort `protobuf:"varint,5,opt,name=sort,proto3,enum=noded.v1.StatsSort" json:"sort,omitempty"`
+	// As in StatsServiceListRequest.
+	Limit uint32 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	// How often. At least 1 s, at most 1 h. Unset: as often as noded looks by itself.
+	Interval      *durationpb.Duration `protobuf:"bytes,7,opt,name=interval,proto3" json:"interval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsServiceWatchListRequest) Reset() {
+	*x = StatsServiceWatchListRequest{}
+	mi := &file_noded_v1_stats_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsServiceWatchListRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsServiceWatchListRequest) ProtoMessage() {}
+
+func (x *StatsServiceWatchListRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_noded_v1_stats_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsServiceWatchListRequest.ProtoReflect.Descriptor instead.
+func (*StatsServiceWatchListRequest) Descriptor() ([]byte, []int) {
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *StatsServiceWatchListRequest) GetKinds() []StatsKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListRequest) GetPods() *PodSelector {
+	if x != nil {
+		return x.Pods
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListRequest) GetContainers() []string {
+	if x != nil {
+		return x.Containers
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListRequest) GetUnits() []string {
+	if x != nil {
+		return x.Units
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListRequest) GetSort() StatsSort {
+	if x != nil {
+		return x.Sort
+	}
+	return StatsSort_STATS_SORT_UNSPECIFIED
+}
+
+func (x *StatsServiceWatchListRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *StatsServiceWatchListRequest) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+// StatsServiceWatchListResponse is all that the request names, as of one look at the node. There is no queue of messages: a caller that takes
+// nothing in time gets those of the newest look when it does.
+type StatsServiceWatchListResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in StatsServiceListResponse.
+	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	// As in StatsServiceListResponse.
+	Usages []*Usage `protobuf:"bytes,2,rep,name=usages,proto3" json:"usages,omitempty"`
+	// As in StatsServiceListResponse. A name that nothing has, or that nothing has any more, is one of them, and no error.
+	Problems []string `protobuf:"bytes,3,rep,name=problems,proto3" json:"problems,omitempty"`
+	// As in StatsServiceListResponse.
+	CurrentTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=current_time,json=currentTime,proto3" json:"current_time,omitempty"`
+	// As in StatsServiceListResponse.
+	Interval *durationpb.Duration `protobuf:"bytes,5,opt,name=interval,proto3" json:"interval,omitempty"`
+	// As in StatsServiceListResponse.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsServiceWatchListResponse) Reset() {
+	*x = StatsServiceWatchListResponse{}
+	mi := &file_noded_v1_stats_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsServiceWatchListResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsServiceWatchListResponse) ProtoMessage() {}
+
+func (x *StatsServiceWatchListResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_noded_v1_stats_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsServiceWatchListResponse.ProtoReflect.Descriptor instead.
+func (*StatsServiceWatchListResponse) Descriptor() ([]byte, []int) {
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *StatsServiceWatchListResponse) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *StatsServiceWatchListResponse) GetUsages() []*Usage {
+	if x != nil {
+		return x.Usages
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListResponse) GetProblems() []string {
+	if x != nil {
+		return x.Problems
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListResponse) GetCurrentTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CurrentTime
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListResponse) GetInterval() *durationpb.Duration {
+	if x != nil {
+		return x.Interval
+	}
+	return nil
+}
+
+func (x *StatsServiceWatchListResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // Subject says who a figure is of.
 type Subject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -742,7 +943,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_noded_v1_stats_proto_msgTypes[6]
+	mi := &file_noded_v1_stats_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -754,7 +955,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[6]
+	mi := &file_noded_v1_stats_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +968,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{6}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Subject) GetKind() StatsKind {
@@ -922,7 +1123,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[7]
+	mi := &file_noded_v1_stats_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1135,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[7]
+	mi := &file_noded_v1_stats_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1148,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{7}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Usage) GetSubject() *Subject {
@@ -1051,7 +1252,7 @@ type ContainersUsage struct {
 
 func (x *ContainersUsage) Reset() {
 	*x = ContainersUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[8]
+	mi := &file_noded_v1_stats_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1264,7 @@ func (x *ContainersUsage) String() string {
 func (*ContainersUsage) ProtoMessage() {}
 
 func (x *ContainersUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[8]
+	mi := &file_noded_v1_stats_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1277,7 @@ func (x *ContainersUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainersUsage.ProtoReflect.Descriptor instead.
 func (*ContainersUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{8}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ContainersUsage) GetCount() uint32 {
@@ -1140,7 +1341,7 @@ type CpuUsage struct {
 
 func (x *CpuUsage) Reset() {
 	*x = CpuUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[9]
+	mi := &file_noded_v1_stats_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1152,7 +1353,7 @@ func (x *CpuUsage) String() string {
 func (*CpuUsage) ProtoMessage() {}
 
 func (x *CpuUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[9]
+	mi := &file_noded_v1_stats_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1165,7 +1366,7 @@ func (x *CpuUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CpuUsage.ProtoReflect.Descriptor instead.
 func (*CpuUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{9}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CpuUsage) GetUsageCoreNanoseconds() uint64 {
@@ -1307,7 +1508,7 @@ type MemoryUsage struct {
 
 func (x *MemoryUsage) Reset() {
 	*x = MemoryUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[10]
+	mi := &file_noded_v1_stats_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1319,7 +1520,7 @@ func (x *MemoryUsage) String() string {
 func (*MemoryUsage) ProtoMessage() {}
 
 func (x *MemoryUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[10]
+	mi := &file_noded_v1_stats_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1332,7 +1533,7 @@ func (x *MemoryUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryUsage.ProtoReflect.Descriptor instead.
 func (*MemoryUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{10}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *MemoryUsage) GetUsageBytes() uint64 {
@@ -1529,7 +1730,7 @@ type NetworkUsage struct {
 
 func (x *NetworkUsage) Reset() {
 	*x = NetworkUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[11]
+	mi := &file_noded_v1_stats_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1541,7 +1742,7 @@ func (x *NetworkUsage) String() string {
 func (*NetworkUsage) ProtoMessage() {}
 
 func (x *NetworkUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[11]
+	mi := &file_noded_v1_stats_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1554,7 +1755,7 @@ func (x *NetworkUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkUsage.ProtoReflect.Descriptor instead.
 func (*NetworkUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{11}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NetworkUsage) GetReceiveBytes() uint64 {
@@ -1666,7 +1867,7 @@ type IoUsage struct {
 
 func (x *IoUsage) Reset() {
 	*x = IoUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[12]
+	mi := &file_noded_v1_stats_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1678,7 +1879,7 @@ func (x *IoUsage) String() string {
 func (*IoUsage) ProtoMessage() {}
 
 func (x *IoUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[12]
+	mi := &file_noded_v1_stats_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1691,7 +1892,7 @@ func (x *IoUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IoUsage.ProtoReflect.Descriptor instead.
 func (*IoUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{12}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *IoUsage) GetReadBytes() uint64 {
@@ -1765,7 +1966,7 @@ type FilesystemUsage struct {
 
 func (x *FilesystemUsage) Reset() {
 	*x = FilesystemUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[13]
+	mi := &file_noded_v1_stats_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +1978,7 @@ func (x *FilesystemUsage) String() string {
 func (*FilesystemUsage) ProtoMessage() {}
 
 func (x *FilesystemUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[13]
+	mi := &file_noded_v1_stats_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +1991,7 @@ func (x *FilesystemUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesystemUsage.ProtoReflect.Descriptor instead.
 func (*FilesystemUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{13}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FilesystemUsage) GetWritableBytes() uint64 {
@@ -1848,7 +2049,7 @@ type PressureUsage struct {
 
 func (x *PressureUsage) Reset() {
 	*x = PressureUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[14]
+	mi := &file_noded_v1_stats_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +2061,7 @@ func (x *PressureUsage) String() string {
 func (*PressureUsage) ProtoMessage() {}
 
 func (x *PressureUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[14]
+	mi := &file_noded_v1_stats_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +2074,7 @@ func (x *PressureUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PressureUsage.ProtoReflect.Descriptor instead.
 func (*PressureUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{14}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PressureUsage) GetCpuSomeNanoseconds() uint64 {
@@ -1981,7 +2182,7 @@ type StatsServiceWatchRequest struct {
 
 func (x *StatsServiceWatchRequest) Reset() {
 	*x = StatsServiceWatchRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[15]
+	mi := &file_noded_v1_stats_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1993,7 +2194,7 @@ func (x *StatsServiceWatchRequest) String() string {
 func (*StatsServiceWatchRequest) ProtoMessage() {}
 
 func (x *StatsServiceWatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[15]
+	mi := &file_noded_v1_stats_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2006,7 +2207,7 @@ func (x *StatsServiceWatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceWatchRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceWatchRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{15}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StatsServiceWatchRequest) GetKinds() []StatsKind {
@@ -2098,7 +2299,7 @@ type StatsServiceWatchResponse struct {
 
 func (x *StatsServiceWatchResponse) Reset() {
 	*x = StatsServiceWatchResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[16]
+	mi := &file_noded_v1_stats_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2110,7 +2311,7 @@ func (x *StatsServiceWatchResponse) String() string {
 func (*StatsServiceWatchResponse) ProtoMessage() {}
 
 func (x *StatsServiceWatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[16]
+	mi := &file_noded_v1_stats_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2123,7 +2324,7 @@ func (x *StatsServiceWatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceWatchResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceWatchResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{16}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StatsServiceWatchResponse) GetSequence() uint64 {
@@ -2272,7 +2473,7 @@ type StatsWatchSubject struct {
 
 func (x *StatsWatchSubject) Reset() {
 	*x = StatsWatchSubject{}
-	mi := &file_noded_v1_stats_proto_msgTypes[17]
+	mi := &file_noded_v1_stats_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2284,7 +2485,7 @@ func (x *StatsWatchSubject) String() string {
 func (*StatsWatchSubject) ProtoMessage() {}
 
 func (x *StatsWatchSubject) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[17]
+	mi := &file_noded_v1_stats_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2297,7 +2498,7 @@ func (x *StatsWatchSubject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsWatchSubject.ProtoReflect.Descriptor instead.
 func (*StatsWatchSubject) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{17}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StatsWatchSubject) GetId() uint32 {
@@ -2328,7 +2529,7 @@ type StatsWatchColumn struct {
 
 func (x *StatsWatchColumn) Reset() {
 	*x = StatsWatchColumn{}
-	mi := &file_noded_v1_stats_proto_msgTypes[18]
+	mi := &file_noded_v1_stats_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2541,7 @@ func (x *StatsWatchColumn) String() string {
 func (*StatsWatchColumn) ProtoMessage() {}
 
 func (x *StatsWatchColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[18]
+	mi := &file_noded_v1_stats_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2554,7 @@ func (x *StatsWatchColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsWatchColumn.ProtoReflect.Descriptor instead.
 func (*StatsWatchColumn) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{18}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StatsWatchColumn) GetDeltas() []int64 {
@@ -2381,7 +2582,7 @@ type StatsWatchProblems struct {
 
 func (x *StatsWatchProblems) Reset() {
 	*x = StatsWatchProblems{}
-	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	mi := &file_noded_v1_stats_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2393,7 +2594,7 @@ func (x *StatsWatchProblems) String() string {
 func (*StatsWatchProblems) ProtoMessage() {}
 
 func (x *StatsWatchProblems) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	mi := &file_noded_v1_stats_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2406,7 +2607,7 @@ func (x *StatsWatchProblems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsWatchProblems.ProtoReflect.Descriptor instead.
 func (*StatsWatchProblems) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{19}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StatsWatchProblems) GetProblems() []string {
@@ -2441,7 +2642,7 @@ type StatsServiceQueryRequest struct {
 
 func (x *StatsServiceQueryRequest) Reset() {
 	*x = StatsServiceQueryRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[20]
+	mi := &file_noded_v1_stats_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2654,7 @@ func (x *StatsServiceQueryRequest) String() string {
 func (*StatsServiceQueryRequest) ProtoMessage() {}
 
 func (x *StatsServiceQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[20]
+	mi := &file_noded_v1_stats_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2667,7 @@ func (x *StatsServiceQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceQueryRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceQueryRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{20}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StatsServiceQueryRequest) GetKinds() []StatsKind {
@@ -2546,7 +2747,7 @@ type StatsServiceQueryResponse struct {
 
 func (x *StatsServiceQueryResponse) Reset() {
 	*x = StatsServiceQueryResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[21]
+	mi := &file_noded_v1_stats_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2759,7 @@ func (x *StatsServiceQueryResponse) String() string {
 func (*StatsServiceQueryResponse) ProtoMessage() {}
 
 func (x *StatsServiceQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[21]
+	mi := &file_noded_v1_stats_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2772,7 @@ func (x *StatsServiceQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceQueryResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceQueryResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{21}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StatsServiceQueryResponse) GetNode() string {
@@ -2650,7 +2851,7 @@ type StatsSeries struct {
 
 func (x *StatsSeries) Reset() {
 	*x = StatsSeries{}
-	mi := &file_noded_v1_stats_proto_msgTypes[22]
+	mi := &file_noded_v1_stats_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +2863,7 @@ func (x *StatsSeries) String() string {
 func (*StatsSeries) ProtoMessage() {}
 
 func (x *StatsSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[22]
+	mi := &file_noded_v1_stats_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +2876,7 @@ func (x *StatsSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsSeries.ProtoReflect.Descriptor instead.
 func (*StatsSeries) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{22}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatsSeries) GetSubject() *Subject {
@@ -2811,13 +3012,31 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"containers\x12\x14\n" +
 	"\x05units\x18\x04 \x03(\tR\x05units\x12'\n" +
 	"\x04sort\x18\x05 \x01(\x0e2\x13.noded.v1.StatsSortR\x04sort\x12\x14\n" +
-	"\x05limit\x18\x06 \x01(\rR\x05limit\"\xe9\x01\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\"\x99\x02\n" +
 	"\x18StatsServiceListResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12'\n" +
 	"\x06usages\x18\x02 \x03(\v2\x0f.noded.v1.UsageR\x06usages\x12\x1a\n" +
 	"\bproblems\x18\x03 \x03(\tR\bproblems\x12=\n" +
 	"\fcurrent_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\x125\n" +
-	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xa8\x05\n" +
+	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa0\x02\n" +
+	"\x1cStatsServiceWatchListRequest\x12)\n" +
+	"\x05kinds\x18\x01 \x03(\x0e2\x13.noded.v1.StatsKindR\x05kinds\x12)\n" +
+	"\x04pods\x18\x02 \x01(\v2\x15.noded.v1.PodSelectorR\x04pods\x12\x1e\n" +
+	"\n" +
+	"containers\x18\x03 \x03(\tR\n" +
+	"containers\x12\x14\n" +
+	"\x05units\x18\x04 \x03(\tR\x05units\x12'\n" +
+	"\x04sort\x18\x05 \x01(\x0e2\x13.noded.v1.StatsSortR\x04sort\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\x125\n" +
+	"\binterval\x18\a \x01(\v2\x19.google.protobuf.DurationR\binterval\"\x9e\x02\n" +
+	"\x1dStatsServiceWatchListResponse\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12'\n" +
+	"\x06usages\x18\x02 \x03(\v2\x0f.noded.v1.UsageR\x06usages\x12\x1a\n" +
+	"\bproblems\x18\x03 \x03(\tR\bproblems\x12=\n" +
+	"\fcurrent_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\x125\n" +
+	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa8\x05\n" +
 	"\aSubject\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.noded.v1.StatsKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -3124,10 +3343,11 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x11STATS_SORT_MEMORY\x10\x02\x12\x16\n" +
 	"\x12STATS_SORT_NETWORK\x10\x03\x12\x13\n" +
 	"\x0fSTATS_SORT_DISK\x10\x04\x12\x13\n" +
-	"\x0fSTATS_SORT_SWAP\x10\x052\xf3\x02\n" +
+	"\x0fSTATS_SORT_SWAP\x10\x052\xd9\x03\n" +
 	"\fStatsService\x12\\\n" +
 	"\aGetNode\x12$.noded.v1.StatsServiceGetNodeRequest\x1a%.noded.v1.StatsServiceGetNodeResponse\"\x04\xc8\xda\x18\x01\x12S\n" +
-	"\x04List\x12!.noded.v1.StatsServiceListRequest\x1a\".noded.v1.StatsServiceListResponse\"\x04\xc8\xda\x18\x01\x12X\n" +
+	"\x04List\x12!.noded.v1.StatsServiceListRequest\x1a\".noded.v1.StatsServiceListResponse\"\x04\xc8\xda\x18\x01\x12d\n" +
+	"\tWatchList\x12&.noded.v1.StatsServiceWatchListRequest\x1a'.noded.v1.StatsServiceWatchListResponse\"\x04\xc8\xda\x18\x010\x01\x12X\n" +
 	"\x05Watch\x12\".noded.v1.StatsServiceWatchRequest\x1a#.noded.v1.StatsServiceWatchResponse\"\x04\xc8\xda\x18\x010\x01\x12V\n" +
 	"\x05Query\x12\".noded.v1.StatsServiceQueryRequest\x1a#.noded.v1.StatsServiceQueryResponse\"\x04\xc8\xda\x18\x01B/Z-github.com/noded/noded/proto/noded/v1;nodedv1b\x06proto3"
 
@@ -3144,100 +3364,113 @@ func file_noded_v1_stats_proto_rawDescGZIP() []byte {
 }
 
 var file_noded_v1_stats_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_noded_v1_stats_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_noded_v1_stats_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_noded_v1_stats_proto_goTypes = []any{
-	(StatsKind)(0),                      // 0: noded.v1.StatsKind
-	(StatsSort)(0),                      // 1: noded.v1.StatsSort
-	(*StatsServiceGetNodeRequest)(nil),  // 2: noded.v1.StatsServiceGetNodeRequest
-	(*StatsServiceGetNodeResponse)(nil), // 3: noded.v1.StatsServiceGetNodeResponse
-	(*Machine)(nil),                     // 4: noded.v1.Machine
-	(*Filesystem)(nil),                  // 5: noded.v1.Filesystem
-	(*StatsServiceListRequest)(nil),     // 6: noded.v1.StatsServiceListRequest
-	(*StatsServiceListResponse)(nil),    // 7: noded.v1.StatsServiceListResponse
-	(*Subject)(nil),                     // 8: noded.v1.Subject
-	(*Usage)(nil),                       // 9: noded.v1.Usage
-	(*ContainersUsage)(nil),             // 10: noded.v1.ContainersUsage
-	(*CpuUsage)(nil),                    // 11: noded.v1.CpuUsage
-	(*MemoryUsage)(nil),                 // 12: noded.v1.MemoryUsage
-	(*NetworkUsage)(nil),                // 13: noded.v1.NetworkUsage
-	(*IoUsage)(nil),                     // 14: noded.v1.IoUsage
-	(*FilesystemUsage)(nil),             // 15: noded.v1.FilesystemUsage
-	(*PressureUsage)(nil),               // 16: noded.v1.PressureUsage
-	(*StatsServiceWatchRequest)(nil),    // 17: noded.v1.StatsServiceWatchRequest
-	(*StatsServiceWatchResponse)(nil),   // 18: noded.v1.StatsServiceWatchResponse
-	(*StatsWatchSubject)(nil),           // 19: noded.v1.StatsWatchSubject
-	(*StatsWatchColumn)(nil),            // 20: noded.v1.StatsWatchColumn
-	(*StatsWatchProblems)(nil),          // 21: noded.v1.StatsWatchProblems
-	(*StatsServiceQueryRequest)(nil),    // 22: noded.v1.StatsServiceQueryRequest
-	(*StatsServiceQueryResponse)(nil),   // 23: noded.v1.StatsServiceQueryResponse
-	(*StatsSeries)(nil),                 // 24: noded.v1.StatsSeries
-	nil,                                 // 25: noded.v1.Subject.LabelsEntry
-	(*timestamppb.Timestamp)(nil),       // 26: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 27: google.protobuf.Duration
-	(*PodSelector)(nil),                 // 28: noded.v1.PodSelector
-	(ContainerType)(0),                  // 29: noded.v1.ContainerType
-	(*ContainerResources)(nil),          // 30: noded.v1.ContainerResources
+	(StatsKind)(0),                        // 0: noded.v1.StatsKind
+	(StatsSort)(0),                        // 1: noded.v1.StatsSort
+	(*StatsServiceGetNodeRequest)(nil),    // 2: noded.v1.StatsServiceGetNodeRequest
+	(*StatsServiceGetNodeResponse)(nil),   // 3: noded.v1.StatsServiceGetNodeResponse
+	(*Machine)(nil),                       // 4: noded.v1.Machine
+	(*Filesystem)(nil),                    // 5: noded.v1.Filesystem
+	(*StatsServiceListRequest)(nil),       // 6: noded.v1.StatsServiceListRequest
+	(*StatsServiceListResponse)(nil),      // 7: noded.v1.StatsServiceListResponse
+	(*StatsServiceWatchListRequest)(nil),  // 8: noded.v1.StatsServiceWatchListRequest
+	(*StatsServiceWatchListResponse)(nil), // 9: noded.v1.StatsServiceWatchListResponse
+	(*Subject)(nil),                       // 10: noded.v1.Subject
+	(*Usage)(nil),                         // 11: noded.v1.Usage
+	(*ContainersUsage)(nil),               // 12: noded.v1.ContainersUsage
+	(*CpuUsage)(nil),                      // 13: noded.v1.CpuUsage
+	(*MemoryUsage)(nil),                   // 14: noded.v1.MemoryUsage
+	(*NetworkUsage)(nil),                  // 15: noded.v1.NetworkUsage
+	(*IoUsage)(nil),                       // 16: noded.v1.IoUsage
+	(*FilesystemUsage)(nil),               // 17: noded.v1.FilesystemUsage
+	(*PressureUsage)(nil),                 // 18: noded.v1.PressureUsage
+	(*StatsServiceWatchRequest)(nil),      // 19: noded.v1.StatsServiceWatchRequest
+	(*StatsServiceWatchResponse)(nil),     // 20: noded.v1.StatsServiceWatchResponse
+	(*StatsWatchSubject)(nil),             // 21: noded.v1.StatsWatchSubject
+	(*StatsWatchColumn)(nil),              // 22: noded.v1.StatsWatchColumn
+	(*StatsWatchProblems)(nil),            // 23: noded.v1.StatsWatchProblems
+	(*StatsServiceQueryRequest)(nil),      // 24: noded.v1.StatsServiceQueryRequest
+	(*StatsServiceQueryResponse)(nil),     // 25: noded.v1.StatsServiceQueryResponse
+	(*StatsSeries)(nil),                   // 26: noded.v1.StatsSeries
+	nil,                                   // 27: noded.v1.Subject.LabelsEntry
+	(*timestamppb.Timestamp)(nil),         // 28: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 29: google.protobuf.Duration
+	(*PodSelector)(nil),                   // 30: noded.v1.PodSelector
+	(ContainerType)(0),                    // 31: noded.v1.ContainerType
+	(*ContainerResources)(nil),            // 32: noded.v1.ContainerResources
 }
 var file_noded_v1_stats_proto_depIdxs = []int32{
 	4,  // 0: noded.v1.StatsServiceGetNodeResponse.machine:type_name -> noded.v1.Machine
-	9,  // 1: noded.v1.StatsServiceGetNodeResponse.usage:type_name -> noded.v1.Usage
+	11, // 1: noded.v1.StatsServiceGetNodeResponse.usage:type_name -> noded.v1.Usage
 	5,  // 2: noded.v1.StatsServiceGetNodeResponse.filesystems:type_name -> noded.v1.Filesystem
-	26, // 3: noded.v1.StatsServiceGetNodeResponse.current_time:type_name -> google.protobuf.Timestamp
-	27, // 4: noded.v1.StatsServiceGetNodeResponse.interval:type_name -> google.protobuf.Duration
-	26, // 5: noded.v1.Machine.boot_time:type_name -> google.protobuf.Timestamp
+	28, // 3: noded.v1.StatsServiceGetNodeResponse.current_time:type_name -> google.protobuf.Timestamp
+	29, // 4: noded.v1.StatsServiceGetNodeResponse.interval:type_name -> google.protobuf.Duration
+	28, // 5: noded.v1.Machine.boot_time:type_name -> google.protobuf.Timestamp
 	0,  // 6: noded.v1.StatsServiceListRequest.kinds:type_name -> noded.v1.StatsKind
-	28, // 7: noded.v1.StatsServiceListRequest.pods:type_name -> noded.v1.PodSelector
+	30, // 7: noded.v1.StatsServiceListRequest.pods:type_name -> noded.v1.PodSelector
 	1,  // 8: noded.v1.StatsServiceListRequest.sort:type_name -> noded.v1.StatsSort
-	9,  // 9: noded.v1.StatsServiceListResponse.usages:type_name -> noded.v1.Usage
-	26, // 10: noded.v1.StatsServiceListResponse.current_time:type_name -> google.protobuf.Timestamp
-	27, // 11: noded.v1.StatsServiceListResponse.interval:type_name -> google.protobuf.Duration
-	0,  // 12: noded.v1.Subject.kind:type_name -> noded.v1.StatsKind
-	29, // 13: noded.v1.Subject.container_type:type_name -> noded.v1.ContainerType
-	25, // 14: noded.v1.Subject.labels:type_name -> noded.v1.Subject.LabelsEntry
-	30, // 15: noded.v1.Subject.resources:type_name -> noded.v1.ContainerResources
-	26, // 16: noded.v1.Subject.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 17: noded.v1.Usage.subject:type_name -> noded.v1.Subject
-	26, // 18: noded.v1.Usage.time:type_name -> google.protobuf.Timestamp
-	27, // 19: noded.v1.Usage.window:type_name -> google.protobuf.Duration
-	11, // 20: noded.v1.Usage.cpu:type_name -> noded.v1.CpuUsage
-	12, // 21: noded.v1.Usage.memory:type_name -> noded.v1.MemoryUsage
-	13, // 22: noded.v1.Usage.network:type_name -> noded.v1.NetworkUsage
-	14, // 23: noded.v1.Usage.io:type_name -> noded.v1.IoUsage
-	15, // 24: noded.v1.Usage.filesystem:type_name -> noded.v1.FilesystemUsage
-	16, // 25: noded.v1.Usage.pressure:type_name -> noded.v1.PressureUsage
-	10, // 26: noded.v1.Usage.containers:type_name -> noded.v1.ContainersUsage
-	0,  // 27: noded.v1.StatsServiceWatchRequest.kinds:type_name -> noded.v1.StatsKind
-	27, // 28: noded.v1.StatsServiceWatchRequest.interval:type_name -> google.protobuf.Duration
-	27, // 29: noded.v1.StatsServiceWatchResponse.interval:type_name -> google.protobuf.Duration
-	26, // 30: noded.v1.StatsServiceWatchResponse.time:type_name -> google.protobuf.Timestamp
-	19, // 31: noded.v1.StatsServiceWatchResponse.subjects:type_name -> noded.v1.StatsWatchSubject
-	20, // 32: noded.v1.StatsServiceWatchResponse.columns:type_name -> noded.v1.StatsWatchColumn
-	21, // 33: noded.v1.StatsServiceWatchResponse.problems:type_name -> noded.v1.StatsWatchProblems
-	8,  // 34: noded.v1.StatsWatchSubject.subject:type_name -> noded.v1.Subject
-	0,  // 35: noded.v1.StatsServiceQueryRequest.kinds:type_name -> noded.v1.StatsKind
-	28, // 36: noded.v1.StatsServiceQueryRequest.pods:type_name -> noded.v1.PodSelector
-	26, // 37: noded.v1.StatsServiceQueryRequest.since:type_name -> google.protobuf.Timestamp
-	26, // 38: noded.v1.StatsServiceQueryRequest.until:type_name -> google.protobuf.Timestamp
-	24, // 39: noded.v1.StatsServiceQueryResponse.series:type_name -> noded.v1.StatsSeries
-	26, // 40: noded.v1.StatsServiceQueryResponse.oldest_time:type_name -> google.protobuf.Timestamp
-	26, // 41: noded.v1.StatsServiceQueryResponse.since:type_name -> google.protobuf.Timestamp
-	26, // 42: noded.v1.StatsServiceQueryResponse.until:type_name -> google.protobuf.Timestamp
-	8,  // 43: noded.v1.StatsSeries.subject:type_name -> noded.v1.Subject
-	26, // 44: noded.v1.StatsSeries.first_time:type_name -> google.protobuf.Timestamp
-	26, // 45: noded.v1.StatsSeries.last_time:type_name -> google.protobuf.Timestamp
-	2,  // 46: noded.v1.StatsService.GetNode:input_type -> noded.v1.StatsServiceGetNodeRequest
-	6,  // 47: noded.v1.StatsService.List:input_type -> noded.v1.StatsServiceListRequest
-	17, // 48: noded.v1.StatsService.Watch:input_type -> noded.v1.StatsServiceWatchRequest
-	22, // 49: noded.v1.StatsService.Query:input_type -> noded.v1.StatsServiceQueryRequest
-	3,  // 50: noded.v1.StatsService.GetNode:output_type -> noded.v1.StatsServiceGetNodeResponse
-	7,  // 51: noded.v1.StatsService.List:output_type -> noded.v1.StatsServiceListResponse
-	18, // 52: noded.v1.StatsService.Watch:output_type -> noded.v1.StatsServiceWatchResponse
-	23, // 53: noded.v1.StatsService.Query:output_type -> noded.v1.StatsServiceQueryResponse
-	50, // [50:54] is the sub-list for method output_type
-	46, // [46:50] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	11, // 9: noded.v1.StatsServiceListResponse.usages:type_name -> noded.v1.Usage
+	28, // 10: noded.v1.StatsServiceListResponse.current_time:type_name -> google.protobuf.Timestamp
+	29, // 11: noded.v1.StatsServiceListResponse.interval:type_name -> google.protobuf.Duration
+	28, // 12: noded.v1.StatsServiceListResponse.time:type_name -> google.protobuf.Timestamp
+	0,  // 13: noded.v1.StatsServiceWatchListRequest.kinds:type_name -> noded.v1.StatsKind
+	30, // 14: noded.v1.StatsServiceWatchListRequest.pods:type_name -> noded.v1.PodSelector
+	1,  // 15: noded.v1.StatsServiceWatchListRequest.sort:type_name -> noded.v1.StatsSort
+	29, // 16: noded.v1.StatsServiceWatchListRequest.interval:type_name -> google.protobuf.Duration
+	11, // 17: noded.v1.StatsServiceWatchListResponse.usages:type_name -> noded.v1.Usage
+	28, // 18: noded.v1.StatsServiceWatchListResponse.current_time:type_name -> google.protobuf.Timestamp
+	29, // 19: noded.v1.StatsServiceWatchListResponse.interval:type_name -> google.protobuf.Duration
+	28, // 20: noded.v1.StatsServiceWatchListResponse.time:type_name -> google.protobuf.Timestamp
+	0,  // 21: noded.v1.Subject.kind:type_name -> noded.v1.StatsKind
+	31, // 22: noded.v1.Subject.container_type:type_name -> noded.v1.ContainerType
+	27, // 23: noded.v1.Subject.labels:type_name -> noded.v1.Subject.LabelsEntry
+	32, // 24: noded.v1.Subject.resources:type_name -> noded.v1.ContainerResources
+	28, // 25: noded.v1.Subject.start_time:type_name -> google.protobuf.Timestamp
+	10, // 26: noded.v1.Usage.subject:type_name -> noded.v1.Subject
+	28, // 27: noded.v1.Usage.time:type_name -> google.protobuf.Timestamp
+	29, // 28: noded.v1.Usage.window:type_name -> google.protobuf.Duration
+	13, // 29: noded.v1.Usage.cpu:type_name -> noded.v1.CpuUsage
+	14, // 30: noded.v1.Usage.memory:type_name -> noded.v1.MemoryUsage
+	15, // 31: noded.v1.Usage.network:type_name -> noded.v1.NetworkUsage
+	16, // 32: noded.v1.Usage.io:type_name -> noded.v1.IoUsage
+	17, // 33: noded.v1.Usage.filesystem:type_name -> noded.v1.FilesystemUsage
+	18, // 34: noded.v1.Usage.pressure:type_name -> noded.v1.PressureUsage
+	12, // 35: noded.v1.Usage.containers:type_name -> noded.v1.ContainersUsage
+	0,  // 36: noded.v1.StatsServiceWatchRequest.kinds:type_name -> noded.v1.StatsKind
+	29, // 37: noded.v1.StatsServiceWatchRequest.interval:type_name -> google.protobuf.Duration
+	29, // 38: noded.v1.StatsServiceWatchResponse.interval:type_name -> google.protobuf.Duration
+	28, // 39: noded.v1.StatsServiceWatchResponse.time:type_name -> google.protobuf.Timestamp
+	21, // 40: noded.v1.StatsServiceWatchResponse.subjects:type_name -> noded.v1.StatsWatchSubject
+	22, // 41: noded.v1.StatsServiceWatchResponse.columns:type_name -> noded.v1.StatsWatchColumn
+	23, // 42: noded.v1.StatsServiceWatchResponse.problems:type_name -> noded.v1.StatsWatchProblems
+	10, // 43: noded.v1.StatsWatchSubject.subject:type_name -> noded.v1.Subject
+	0,  // 44: noded.v1.StatsServiceQueryRequest.kinds:type_name -> noded.v1.StatsKind
+	30, // 45: noded.v1.StatsServiceQueryRequest.pods:type_name -> noded.v1.PodSelector
+	28, // 46: noded.v1.StatsServiceQueryRequest.since:type_name -> google.protobuf.Timestamp
+	28, // 47: noded.v1.StatsServiceQueryRequest.until:type_name -> google.protobuf.Timestamp
+	26, // 48: noded.v1.StatsServiceQueryResponse.series:type_name -> noded.v1.StatsSeries
+	28, // 49: noded.v1.StatsServiceQueryResponse.oldest_time:type_name -> google.protobuf.Timestamp
+	28, // 50: noded.v1.StatsServiceQueryResponse.since:type_name -> google.protobuf.Timestamp
+	28, // 51: noded.v1.StatsServiceQueryResponse.until:type_name -> google.protobuf.Timestamp
+	10, // 52: noded.v1.StatsSeries.subject:type_name -> noded.v1.Subject
+	28, // 53: noded.v1.StatsSeries.first_time:type_name -> google.protobuf.Timestamp
+	28, // 54: noded.v1.StatsSeries.last_time:type_name -> google.protobuf.Timestamp
+	2,  // 55: noded.v1.StatsService.GetNode:input_type -> noded.v1.StatsServiceGetNodeRequest
+	6,  // 56: noded.v1.StatsService.List:input_type -> noded.v1.StatsServiceListRequest
+	8,  // 57: noded.v1.StatsService.WatchList:input_type -> noded.v1.StatsServiceWatchListRequest
+	19, // 58: noded.v1.StatsService.Watch:input_type -> noded.v1.StatsServiceWatchRequest
+	24, // 59: noded.v1.StatsService.Query:input_type -> noded.v1.StatsServiceQueryRequest
+	3,  // 60: noded.v1.StatsService.GetNode:output_type -> noded.v1.StatsServiceGetNodeResponse
+	7,  // 61: noded.v1.StatsService.List:output_type -> noded.v1.StatsServiceListResponse
+	9,  // 62: noded.v1.StatsService.WatchList:output_type -> noded.v1.StatsServiceWatchListResponse
+	20, // 63: noded.v1.StatsService.Watch:output_type -> noded.v1.StatsServiceWatchResponse
+	25, // 64: noded.v1.StatsService.Query:output_type -> noded.v1.StatsServiceQueryResponse
+	60, // [60:65] is the sub-list for method output_type
+	55, // [55:60] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_noded_v1_stats_proto_init() }
@@ -3247,21 +3480,21 @@ func file_noded_v1_stats_proto_init() {
 	}
 	file_noded_v1_options_proto_init()
 	file_noded_v1_runtime_proto_init()
-	file_noded_v1_stats_proto_msgTypes[7].OneofWrappers = []any{}
-	file_noded_v1_stats_proto_msgTypes[8].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[9].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[10].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[11].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[12].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[13].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[14].OneofWrappers = []any{}
+	file_noded_v1_stats_proto_msgTypes[15].OneofWrappers = []any{}
+	file_noded_v1_stats_proto_msgTypes[16].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_noded_v1_stats_proto_rawDesc), len(file_noded_v1_stats_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

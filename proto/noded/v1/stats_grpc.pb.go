@@ -22,10 +22,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	StatsService_GetNode_FullMethodName = "/noded.v1.StatsService/GetNode"
-	StatsService_List_FullMethodName    = "/noded.v1.StatsService/List"
-	StatsService_Watch_FullMethodName   = "/noded.v1.StatsService/Watch"
-	StatsService_Query_FullMethodName   = "/noded.v1.StatsService/Query"
+	StatsService_GetNode_FullMethodName   = "/noded.v1.StatsService/GetNode"
+	StatsService_List_FullMethodName      = "/noded.v1.StatsService/List"
+	StatsService_WatchList_FullMethodName = "/noded.v1.StatsService/WatchList"
+	StatsService_Watch_FullMethodName     = "/noded.v1.StatsService/Watch"
+	StatsService_Query_FullMethodName     = "/noded.v1.StatsService/Query"
 )
 
 // StatsServiceClient is the client API for StatsService service.
@@ -39,6 +40,8 @@ type StatsServiceClient interface {
 	GetNode(ctx context.Context, in *StatsServiceGetNodeRequest, opts ...grpc.CallOption) (*StatsServiceGetNodeResponse, error)
 	// List returns what pods, containers or units use.
 	List(ctx context.Context, in *StatsServiceListRequest, opts ...grpc.CallOption) (*StatsServiceListResponse, error)
+	// WatchList streams what List answers, for who shows it: at once what is known, and anew after each look, until the caller cancels.
+	WatchList(ctx context.Context, in *StatsServiceWatchListRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StatsServiceWatchListResponse], error)
 	// Watch streams the counters of everything, and what changed at each look, until the caller cancels. It is made for programs that
 	// keep the figures of many nodes: who is who is said once, and figures are differences. After a break it goes on where it was.
 	Watch(ctx context.Context, in *StatsServiceWatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StatsServiceWatchResponse], error)
@@ -74,9 +77,28 @@ func (c *statsServiceClient) List(ctx context.Context, in *StatsServiceListReque
 	return out, nil
 }
 
+func (c *statsServiceClient) WatchList(ctx context.Context, in *StatsServiceWatchListRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StatsServiceWatchListResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StatsService_ServiceDesc.Streams[0], StatsService_WatchList_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[StatsServiceWatchListRequest, StatsServiceWatchListResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StatsService_WatchListClient = grpc.ServerStreamingClient[StatsServiceWatchListResponse]
+
 func (c *statsServiceClient) Watch(ctx context.Context, in *StatsServiceWatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StatsServiceWatchResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StatsService_ServiceDesc.Streams[0], StatsService_Watch_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StatsService_ServiceDesc.Streams[1], StatsService_Watch_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +136,8 @@ type StatsServiceServer interface {
 	GetNode(context.Context, *StatsServiceGetNodeRequest) (*StatsServiceGetNodeResponse, error)
 	// List returns what pods, containers or units use.
 	List(context.Context, *StatsServiceListRequest) (*StatsServiceListResponse, error)
+	// WatchList streams what List answers, for who shows it: at once what is known, and anew after each look, until the caller cancels.
+	WatchList(*StatsServiceWatchListRequest, grpc.ServerStreamingServer[StatsServiceWatchListResponse]) error
 	// Watch streams the counters of everything, and what changed at each look, until the caller cancels. It is made for programs that
 	// keep the figures of many nodes: who is who is said once, and figures are differences. After a break it goes on where it was.
 	Watch(*StatsServiceWatchRequest, grpc.ServerStreamingServer[StatsServiceWatchResponse]) error
@@ -134,6 +158,9 @@ func (UnimplementedStatsServiceServer) GetNode(context.Context, *StatsServiceGet
 }
 func (UnimplementedStatsServiceServer) List(context.Context, *StatsServiceListRequest) (*StatsServiceListResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedStatsServiceServer) WatchList(*StatsServiceWatchListRequest, grpc.ServerStreamingServer[StatsServiceWatchListResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchList not implemented")
 }
 func (UnimplementedStatsServiceServer) Watch(*StatsServiceWatchRequest, grpc.ServerStreamingServer[StatsServiceWatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
@@ -198,6 +225,17 @@ func _StatsService_List_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StatsService_WatchList_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(StatsServiceWatchListRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StatsServiceServer).WatchList(m, &grpc.GenericServerStream[StatsServiceWatchListRequest, StatsServiceWatchListResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StatsService_WatchListServer = grpc.ServerStreamingServer[StatsServiceWatchListResponse]
+
 func _StatsService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(StatsServiceWatchRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -248,6 +286,11 @@ var StatsService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchList",
+			Handler:       _StatsService_WatchList_Handler,
+			ServerStreams: true,
+		},
 		{
 			StreamName:    "Watch",
 			Handler:       _StatsService_Watch_Handler,
