@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/noded/noded/daemon/metrics"
 )
@@ -41,6 +42,27 @@ func (d *Daemon) listenMetrics(ctx context.Context) (net.Listener, error) {
 	return d.metrics.Listen(ctx)
 }
 
+// isDisk reports whether something in /sys/block is a disk of its own that things can be on.
+func isDisk(dir string) bool {
+	// Behind what is made of memory, files or other block devices there is no device.
+	if _, err := os.Stat(filepath.Join(dir, "device")); err != nil {
+		return false
+	}
+	name := filepath.Base(dir)
+	if strings.HasPrefix(name, "sr") || strings.HasPrefix(name, "fd") {
+		return false // CD-ROMs and floppies
+	}
+	if strings.HasPrefix(name, "mmcblk") && strings.Contains(name, "boot") {
+		return false // a part of a disk that the firmware starts from
+	}
+	is := func(file, value string) bool {
+		data, err := os.ReadFile(filepath.Join(dir, file))
+		return err == nil && strings.TrimSpace(string(data)) == value
+	}
+	// Hidden are the paths of a disk with several. Without a medium the size is 0.
+	return !is("hidden", "1") && !is("size", "0")
+}
+
 // disk returns the disk of the machine as /dev/vda, or severalDisks.
 func disk(root string) string {
 	const blocks = "sys/block"
@@ -50,14 +72,14 @@ func disk(root string) string {
 	}
 	found := ""
 	for _, e := range entries {
-		// Behind what is made of memory, files or other block devices there is no device.
-		if _, err := os.Stat(filepath.Join(root, blocks, e.Name(), "device")); err != nil {
+		if !isDisk(filepath.Join(root, blocks, e.Name())) {
 			continue
 		}
 		if found != "" {
 			return severalDisks
 		}
-		found = "/dev/" + e.Name()
+		// A slash in the name of a device is an exclamation mark there.
+		found = "/dev/" + strings.ReplaceAll(e.Name(), "!", "/")
 	}
 	if found == "" {
 		return severalDisks
