@@ -4,6 +4,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
 )
@@ -193,12 +195,7 @@ func (e *exposition) seen(list []row) {
 		e.count(uint64(max(0, list[i].usage.Time.Unix())), list[i].ms)
 	}
 	e.family("container_start_time_seconds", "Start time of the container since unix epoch in seconds.", gauge)
-	for i := range list {
-		if t := list[i].usage.Entity.Started.Unix(); t > 0 {
-			e.sample(list[i].labels, "")
-			e.count(uint64(t), 0)
-		}
-	}
+	e.started(list, time.Second)
 }
 
 // specs writes limits. They have no times.

@@ -104,21 +104,32 @@ func container(of *stats.Usage, name, id string, run uint32, started time.Time, 
 	}
 }
 
+// nameless makes something known by its cgroup only. It still has a name that stands for the one that is not known, as the sampler's have.
+func nameless(u stats.Usage) stats.Usage {
+	u.Entity.Nameless, u.Entity.Image = true, ""
+	return u
+}
+
 func unit(path string, n metric.Set) stats.Usage {
 	return stats.Usage{
 		Entity: &stats.Entity{
-			Key: stats.Key{Kind: stats.KindUnit, ID: path}, Name: path[strings.LastIndexByte(path, '/')+1:], Cgroup: "/" + path, Started: base.Add(-time.Hour),
+			Key: stats.Key{Kind: stats.KindUnit, ID: path}, Name: path[strings.LastIndexByte(path, '/')+1:], Cgroup: "/" + path,
 		},
 		Time: base.Add(2 * time.Millisecond), Numbers: n,
 	}
 }
 
-// fixture is a node with a pod of two containers, one of which was restarted, a pod that was made again, a container in no pod, and units.
+// fixture is a node with a pod of two containers, one of which was restarted, a pod that was made again, a container in no pod, units, and what
+// is known by its cgroup only.
 func fixture() *stats.Snapshot {
 	web := pod("default", "web-0", "11111111-aaaa", base.Add(-time.Hour), full(1))
 	old := pod("kube-system", "etcd", "22222222-old", base.Add(-2*time.Hour), numbers(uint64(metric.CPUUsage), 7e9, uint64(metric.MemoryWorkingSet), 7))
 	again := pod("kube-system", "etcd", "33333333-new", base.Add(-time.Minute), numbers(uint64(metric.CPUUsage), 1_500_000_000, uint64(metric.MemoryWorkingSet), 1<<20, uint64(metric.MemorySwap), 0))
-	unknown := pod("", "", "44444444-unknown", time.Time{}, numbers(uint64(metric.CPUUsage), 1))
+	unknown := nameless(pod("", "44444444-unknown", "44444444-unknown", time.Time{}, numbers(uint64(metric.CPUUsage), 1)))
+	unknownContainer := nameless(container(&unknown, "3fa9c0ffee00", "3fa9c0ffee001122", 0, time.Time{}, numbers(uint64(metric.CPUUsage), 1, uint64(metric.MemoryWorkingSet), 1)))
+	starting := nameless(container(&web, "5fa9c0ffee00", "5fa9c0ffee001122", 0, time.Time{}, numbers(uint64(metric.CPUUsage), 1, uint64(metric.MemoryWorkingSet), 1)))
+	bare := pod("default", "bare", "55555555-bare", base.Add(-time.Hour), numbers(uint64(metric.NetworkReceiveBytes), 5))
+	bare.Entity.Cgroup = ""
 	docker := stats.Usage{
 		Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindContainer, ID: "d0c"}, Name: "registry", ContainerID: "d0c", Image: "registry:2", Cgroup: "/docker/d0c"},
 		Time:   base, Numbers: numbers(uint64(metric.CPUUsage), 2e9, uint64(metric.MemoryUsage), 4096),
@@ -134,7 +145,7 @@ func fixture() *stats.Snapshot {
 			container(&web, "idle", "b1", 0, base.Add(-time.Hour), numbers(uint64(metric.CPUUsage), 0, uint64(metric.MemoryWorkingSet), 4096)),
 			old, container(&old, "etcd", "e1", 0, base.Add(-2*time.Hour), tiny), container(&old, "sidecar", "e2", 0, base.Add(-2*time.Hour), tiny),
 			again, container(&again, "etcd", "e3", 0, base.Add(-30500*time.Millisecond), tiny),
-			unknown, docker,
+			starting, bare, unknown, unknownContainer, docker,
 			unit("system.slice", tiny), unit("system.slice/ssh.service", full(3)),
 			unit("system.slice/system-getty.slice/getty@tty1.service", tiny), unit("system.slice/bad\\x2d\n\"\xff.service", tiny),
 		},

@@ -146,6 +146,14 @@ func TestEmptySnapshot(t *testing.T) {
 			} else {
 				parseOpen(t, body)
 			}
+			for line := range strings.Lines(body) {
+				if strings.HasPrefix(line, "container_") && !strings.HasPrefix(line, "container_scrape_error 0") || strings.HasPrefix(line, "pod_") || strings.HasPrefix(line, "node_") {
+					t.Errorf("%s says of nothing: %s", path, line)
+				}
+			}
+			if want := map[string]string{PathOwn: "noded_stats_error 0\n", PathCadvisor: "container_scrape_error 0\n", PathResource: "resource_scrape_error 0\n"}[path]; !strings.Contains(body, want) {
+				t.Errorf("%s lacks %q", path, want)
+			}
 		}
 	}
 }
@@ -184,6 +192,25 @@ func TestSeriesAreUnique(t *testing.T) {
 				t.Errorf("%s: %s comes twice", path, series)
 			}
 			seen[series] = true
+		}
+	}
+}
+
+// TestNameless: names that are not known are in no series.
+func TestNameless(t *testing.T) {
+	t.Parallel()
+	m := newServer(t, nil)
+	for _, path := range []string{PathOwn, PathCadvisor, PathResource} {
+		body, _ := get(t, m, path, "")
+		for _, name := range []string{`="44444444-unknown"`, `="3fa9c0ffee00`, `="5fa9c0ffee00`} {
+			if strings.Contains(body, name) {
+				t.Errorf("%s has %s", path, name)
+			}
+		}
+		for line := range strings.Lines(body) {
+			if strings.Contains(line, `id="/"`) && !strings.Contains(line, `pod=""`) {
+				t.Errorf("%s: a pod is said to be the node: %s", path, line)
+			}
 		}
 	}
 }
@@ -325,7 +352,7 @@ func TestOtherRequests(t *testing.T) {
 	}
 }
 
-// TestKubeletNames: what the two paths of the kubelet have is called as there; see testdata/README.md.
+// TestKubeletNames: what the path that is the kubelet's own has is called as in its pkg/kubelet/metrics/collectors/resource_metrics.go.
 func TestKubeletNames(t *testing.T) {
 	t.Parallel()
 	body, _ := get(t, newServer(t, nil), PathResource, "")

@@ -85,8 +85,6 @@ func (m *Server) writeOwn(e *exposition, s *stats.Snapshot) error {
 			e.family(f.name, f.help, f.kind)
 			e.numbers(f, list, "")
 		}
-		e.family("noded_unit_start_time_seconds", "When the unit began to use anything, in seconds since the epoch.", gauge)
-		e.started(list)
 		m.writePodLabels(e, s)
 	}
 	return m.writeProcess(e)
@@ -178,7 +176,7 @@ func (m *Server) writePodLabels(e *exposition, s *stats.Snapshot) {
 	r := newRows(len(s.Usages) / 2)
 	for i := range s.Usages {
 		u := &s.Usages[i]
-		if u.Entity == nil || u.Entity.Key.Kind != stats.KindPod || u.Entity.Name == "" {
+		if u.Entity == nil || u.Entity.Key.Kind != stats.KindPod || u.Entity.Nameless {
 			continue
 		}
 		r.add(u, func(b []byte, from int) []byte {

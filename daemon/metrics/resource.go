@@ -4,6 +4,8 @@
 package metrics
 
 import (
+	"time"
+
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
 )
@@ -11,8 +13,8 @@ import (
 // writeResource writes what the kubelet has at /metrics/resource: names, types, labels, help and which series have times are those of its
 // pkg/kubelet/metrics/collectors/resource_metrics.go. s is nil if there is no snapshot.
 //
-// Containers that have used no CPU time or hold no memory are left out: metrics-server would drop their whole pod. So are pods that
-// are known by their UID only.
+// Containers that have used no CPU time or hold no memory are left out: metrics-server would drop their whole pod. So is what is
+// known by its cgroup only.
 func writeResource(e *exposition, s *stats.Snapshot) {
 	var failed uint64 = 1
 	if s != nil {
@@ -24,7 +26,7 @@ func writeResource(e *exposition, s *stats.Snapshot) {
 		e.family("container_memory_working_set_bytes", "[STABLE] Current working set of the container in bytes", gauge)
 		e.all(containers, metric.MemoryWorkingSet)
 		e.family("container_start_time_seconds", "[STABLE] Start time of the container since unix epoch in seconds", gauge)
-		e.started(containers)
+		e.started(containers, time.Nanosecond)
 		e.family("container_swap_limit_bytes", "[ALPHA] Current amount of the container swap limit in bytes. Reported only on non-windows systems", gauge)
 		e.all(containers, metric.MemorySwapLimit)
 		e.family("container_swap_usage_bytes", "[ALPHA] Current amount of the container swap usage in bytes. Reported only on non-windows systems", gauge)
@@ -68,15 +70,15 @@ func (e *exposition) all(list []row, id metric.ID) {
 	}
 }
 
-// started writes a sample without time for each row of which it is known when it began.
-func (e *exposition) started(list []row) {
+// started writes a sample without time for each row of which it is known when it began, in whole parts of precision.
+func (e *exposition) started(list []row, precision time.Duration) {
 	for i := range list {
 		t := list[i].usage.Entity.Started
 		if t.IsZero() || t.Unix() <= 0 {
 			continue
 		}
 		e.sample(list[i].labels, "")
-		e.seconds(uint64(t.UnixNano()), 0)
+		e.seconds(uint64(t.Truncate(precision).UnixNano()), 0)
 	}
 }
 
@@ -100,7 +102,7 @@ func resourceRows(s *stats.Snapshot) (pods, containers []row) {
 				return appendLabel(appendLabel(b, from, "namespace", name.namespace), from, "pod", name.name)
 			})
 		case stats.KindContainer:
-			if u.Entity.Name == "" || u.Numbers.Value(metric.CPUUsage) == 0 || u.Numbers.Value(metric.MemoryWorkingSet) == 0 {
+			if u.Entity.Nameless || u.Numbers.Value(metric.CPUUsage) == 0 || u.Numbers.Value(metric.MemoryWorkingSet) == 0 {
 				continue
 			}
 			c.add(u, func(b []byte, from int) []byte {

@@ -78,17 +78,22 @@ func newer(a, b *stats.Usage) bool {
 }
 
 // cadvisorRows are the node, pods, containers and units with the labels that the kubelet gives to what it has from cAdvisor. The kubelet calls the
-// cgroup of the node "/", leaves the container of pods empty, and calls containers by their id.
+// cgroup of the node "/", leaves the container of pods empty, and calls containers by their id. What it knows by its cgroup only has no label
+// but that.
 func cadvisorRows(s *stats.Snapshot) *rows {
 	r := newRows(len(s.Usages) + 1)
 	add := func(u *stats.Usage) {
+		if u.Entity != nil && u.Entity.Nameless && u.Entity.Cgroup == "" {
+			return // no label would say what it is
+		}
 		r.add(u, func(b []byte, from int) []byte {
 			e := u.Entity
 			var container, image, name, namespace, pod string
-			switch e.Key.Kind {
-			case stats.KindPod:
+			switch {
+			case e.Nameless:
+			case e.Key.Kind == stats.KindPod:
 				namespace, pod = e.Namespace, e.Name
-			case stats.KindContainer:
+			case e.Key.Kind == stats.KindContainer:
 				container, image, name, namespace, pod = e.Name, e.Image, e.ContainerID, e.Namespace, e.Pod
 				if pod == "" {
 					container, name = "", e.Name
@@ -114,15 +119,15 @@ func newRows(n int) *rows {
 	return &rows{list: make([]row, 0, n), ends: make([]int, 0, n), arena: make([]byte, 0, n*256)}
 }
 
-// cgroupOf returns the path of a cgroup from the root of its hierarchy.
+// cgroupOf returns the path of a cgroup from the root of its hierarchy; empty for what has none, as it is not the node.
 func cgroupOf(e *stats.Entity) string {
 	switch {
 	case e.Cgroup != "":
 		return "/" + strings.TrimPrefix(e.Cgroup, "/")
-	case e.Key.Kind == stats.KindUnit:
-		return "/" + e.Key.ID
-	default:
+	case e.Key.Kind == stats.KindNode:
 		return "/"
+	default:
+		return ""
 	}
 }
 
@@ -156,7 +161,7 @@ func newestPods(s *stats.Snapshot) map[podName]string {
 				continue
 			}
 			name := podOf(u.Entity)
-			if name.name == "" || name.namespace == "" {
+			if u.Entity.Nameless || name.namespace == "" {
 				continue
 			}
 			known := newest[name]

@@ -177,7 +177,7 @@ func (p *planner) slot(path string, e *Entity) *slot {
 
 // sameEntity reports whether two entities say the same.
 func sameEntity(a, b *Entity) bool {
-	return a.Key == b.Key && a.Name == b.Name && a.Namespace == b.Namespace && a.Pod == b.Pod && a.UID == b.UID &&
+	return a.Key == b.Key && a.Name == b.Name && a.Nameless == b.Nameless && a.Namespace == b.Namespace && a.Pod == b.Pod && a.UID == b.UID &&
 		a.ContainerID == b.ContainerID && a.Image == b.Image && a.Runtime == b.Runtime && a.Run == b.Run && a.Type == b.Type &&
 		a.HostNetwork == b.HostNetwork && a.Resources == b.Resources && a.Cgroup == b.Cgroup && a.Started.Equal(b.Started) &&
 		maps.Equal(a.Labels, b.Labels)
@@ -189,6 +189,7 @@ func (p *planner) podEntity(pod *podPlan) *Entity {
 		UID: pod.key.uid, Cgroup: pod.path,
 	}
 	if pod.known == nil {
+		e.Nameless = true
 		p.plan.nameless++
 	}
 	if k := pod.known; k != nil {
@@ -219,6 +220,7 @@ func (p *planner) containerEntity(pod *podPlan, at place, name *Name, path strin
 		e.Name, e.Image, e.Runtime, e.Run, e.Type = c.Name, c.Image, c.Runtime, c.Run, c.Type
 		e.Resources, e.Started = c.Resources, p.looker.credible(c.Started)
 	} else {
+		e.Nameless = true
 		p.plan.nameless++
 	}
 	return e

@@ -433,6 +433,16 @@ func TestSubscribe(t *testing.T) {
 	})
 }
 
+// nameless are the names of what is known by its cgroup only.
+func nameless(n *Snapshot) (out []string) {
+	for i := range n.Usages {
+		if e := n.Usages[i].Entity; e.Nameless {
+			out = append(out, e.Name)
+		}
+	}
+	return out
+}
+
 // Without a runtime the log tree knows names of pods, and without that there are UIDs and ids.
 func TestRuntimeDown(t *testing.T) {
 	t.Parallel()
@@ -458,6 +468,9 @@ func TestRuntimeDown(t *testing.T) {
 			}, n.Problems); d != "" || n.Incomplete {
 				t.Error(d, n.Incomplete)
 			}
+			if d := cmp.Diff([]string{"app", "sandbox-u1", "side", "redis"}, nameless(n)); d != "" {
+				t.Error(d)
+			}
 		})
 	})
 	for _, setUp := range []func(w *world, c *Config){
@@ -475,6 +488,9 @@ func TestRuntimeDown(t *testing.T) {
 			}
 			if d := cmp.Diff([]string{"5 pods and containers are known by their cgroups only, not by name"}, n.Problems); d != "" || n.Incomplete {
 				t.Error(d, n.Incomplete)
+			}
+			if got := nameless(n); len(got) != 5 {
+				t.Errorf("nameless: %q", got)
 			}
 		})
 	}

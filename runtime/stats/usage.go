@@ -37,6 +37,8 @@ type Entity struct {
 	Key Key
 	// Name is that of the node, the pod, the container in its pod, or the unit.
 	Name string
+	// Nameless: of a pod or a container nothing is known but its cgroup. Name is its UID, or the beginning of its id, then.
+	Nameless bool
 	// Namespace, Pod and UID are of the pod; empty for what is in none. What is not known is empty.
 	Namespace, Pod, UID string
 	// ContainerID, Image, Runtime, Run and Type are of a container. Run is how often it was restarted.
@@ -50,7 +52,7 @@ type Entity struct {
 	// Resources are the limits and requests of a container as the runtime tells them, or of a pod the sums over its containers; zero for
 	// none. What the cgroup tells is in the metrics.
 	Resources inventory.Resources
-	// Cgroup is its path below the root of the hierarchies; "/" for the node.
+	// Cgroup is its path below the root of the hierarchies; "/" for the node, empty for a pod that has none of its own.
 	Cgroup string
 	// Started is when it began to use anything, as far as it is known; zero if not.
 	Started time.Time
