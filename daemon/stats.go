@@ -44,8 +44,8 @@ type usage struct {
 // newUsage puts together what the configuration names. name is that of the node, root the root directory of the machine, c knows who is who.
 func newUsage(cfg *config.Config, name, root string, c *containers, logger *slog.Logger) *usage {
 	u := &usage{log: logger, directory: cfg.State.Directory}
-	proc := filepath.Join(root, "proc")
-	tree, err := cgroup.Open(cgroup.Config{Root: cfg.Stats.CgroupRoot, Proc: proc})
+	proc, sys := filepath.Join(root, "proc"), filepath.Join(root, "sys")
+	tree, err := cgroup.Open(cgroup.Config{Root: cfg.Stats.CgroupRoot, Proc: proc, Sys: sys})
 	if err != nil {
 		logger.Warn("there are no cgroups: only the node itself has figures of what is used", "directory", cfg.Stats.CgroupRoot, "err", err)
 		tree = nil
@@ -53,7 +53,7 @@ func newUsage(cfg *config.Config, name, root string, c *containers, logger *slog
 	if cfg.Stats.History > 0 {
 		u.history = history.New(history.Config{MaxBytes: int64(cfg.Stats.HistoryBytes), Retention: cfg.Stats.History})
 	}
-	reader := host.New(host.Config{Proc: proc, Sys: filepath.Join(root, "sys"), Logger: logger})
+	reader := host.New(host.Config{Proc: proc, Sys: sys, Logger: logger})
 	u.sampler = stats.New(stats.Config{
 		Node: name, Tree: sources.Tree(tree), Host: sources.Host(reader, proc), Inventory: c.inventory, History: sources.History(u.history),
 		Interval: cfg.Stats.Interval, Layers: c.layers, LogBytes: c.logBytes, Logger: logger,

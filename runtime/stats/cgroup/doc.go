@@ -20,7 +20,8 @@
 //
 // Numbers mean what they mean to cAdvisor and the kubelet. The working set is the usage without inactive file pages. On version 1 the numbers
 // of memory include those of the cgroups below, and the limit of swap is of memory and swap together, as the kernel has it. The shares
-// of version 2 are made of the weight. Input and output are sums over all block devices. What the kernel does not tell is not set: the root
+// of version 2 are made of the weight. Input and output are sums over the disks, or over what is
+// made of them (LVM, LUKS, RAID, loop) where the kernel counts more there: the same bytes go through both. Memory (zram) is no disk. What the kernel does not tell is not set: the root
 // of version 2 has no usage of memory, and the root has no number of processes.
 //
 // It knows nothing of the network, of filesystems, nor of who a cgroup belongs to; a path tells only what Classify makes of it.

@@ -65,6 +65,7 @@ func (g *Group) Read(to *metric.Set) (Reading, error) {
 	buf := g.tree.buffers.Get().(*[]byte)
 	defer g.tree.buffers.Put(buf)
 	r := run{group: g, buf: buf}
+	r.numbers.devices = g.tree.devices.Load()
 	if err := r.read(); err != nil {
 		return Reading{}, g.wrap(err)
 	}

@@ -188,7 +188,7 @@ func unpack(t testing.TB, name string) Config {
 	archive, err := txtar.ParseFile(filepath.Join("testdata", name))
 	must(t, err)
 	dir := t.TempDir()
-	c := Config{Root: filepath.Join(dir, "cgroup"), Proc: filepath.Join(dir, "proc")}
+	c := Config{Root: filepath.Join(dir, "cgroup"), Proc: filepath.Join(dir, "proc"), Sys: filepath.Join(dir, "sys")}
 	for _, f := range archive.Files {
 		file := filepath.Join(dir, f.Name)
 		must(t, os.MkdirAll(filepath.Dir(file), 0o755))

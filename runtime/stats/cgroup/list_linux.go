@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,9 @@ import (
 func (t *Tree) List() ([]string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if time.Since(t.devicesAt) >= devicesEvery {
+		t.findDevices()
+	}
 	changed := t.paths == nil
 	var tooMany error
 	for _, l := range t.lists {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/noded/noded/runtime/stats/disk"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -31,6 +32,8 @@ type numbers struct {
 	inactiveFile uint64
 	// totals: memory.stat has numbers with those of the cgroups below.
 	totals bool
+	// devices tell what block devices are; nil if that is not known.
+	devices *disk.Devices
 	// quota and period are cpu.cfs_quota_us and cpu.cfs_period_us; 0 for none.
 	quota, period uint64
 }
@@ -300,20 +303,34 @@ func (s *sum) add(v uint64) {
 	s.v, s.over = total, s.over || carry != 0
 }
 
-func (n *numbers) putSum(id metric.ID, s sum) {
-	if !s.over {
-		n.Put(id, s.v)
+// ioSum is of disks and of what is stacked on them, by disk.Kind. Both have more or less the same: the kernel counts what is read and written
+// through LVM or RAID 1 on each layer, what is encrypted or has parity mostly on the upper one alone, because another process writes it to the disk.
+type ioSum [disk.Uncounted + 1]sum
+
+// putIO puts what the layer has that has more.
+func (n *numbers) putIO(id metric.ID, s *ioSum) {
+	if disks, stacked := s[disk.Disk], s[disk.Stacked]; !disks.over && !stacked.over {
+		n.Put(id, max(disks.v, stacked.v))
 	}
+}
+
+// device returns what the device of a line is. One without a number is a path of another one, as of NVMe.
+func (n *numbers) device(field []byte) disk.Kind {
+	number, ok := disk.ParseNumber(field)
+	if !ok {
+		return disk.Uncounted
+	}
+	return n.devices.Kind(number)
 }
 
 // blkio returns a parser of blkio.throttle.io_service_bytes and blkio.throttle.io_serviced: "MAJOR:MINOR OPERATION NUMBER".
 func blkio(reads, writes metric.ID) func(*numbers, []byte) {
 	return func(n *numbers, text []byte) {
-		var read, write sum
+		var read, write ioSum
 		for len(text) > 0 {
 			var line []byte
 			line, text = cutLine(text)
-			_, rest := cutField(line)
+			device, rest := cutField(line)
 			operation, value := cutField(rest)
 			v, ok := parseUint(value)
 			if !ok {
@@ -321,22 +338,24 @@ func blkio(reads, writes metric.ID) func(*numbers, []byte) {
 			}
 			switch string(operation) {
 			case "Read":
-				read.add(v)
+				read[n.device(device)].add(v)
 			case "Write":
-				write.add(v)
+				write[n.device(device)].add(v)
 			}
 		}
-		n.putSum(reads, read)
-		n.putSum(writes, write)
+		n.putIO(reads, &read)
+		n.putIO(writes, &write)
 	}
 }
 
 // parseIOStat parses io.stat: "MAJOR:MINOR rbytes=N wbytes=N rios=N wios=N dbytes=N dios=N". A device that was not used may have none.
 func parseIOStat(n *numbers, text []byte) {
-	var readBytes, writeBytes, reads, writes sum
+	var readBytes, writeBytes, reads, writes ioSum
 	for len(text) > 0 {
 		var line, field []byte
 		line, text = cutLine(text)
+		field, line = cutField(line)
+		kind := n.device(field)
 		for len(line) > 0 {
 			field, line = cutField(line)
 			i := bytes.IndexByte(field, '=')
@@ -349,20 +368,20 @@ func parseIOStat(n *numbers, text []byte) {
 			}
 			switch string(field[:i]) {
 			case "rbytes":
-				readBytes.add(v)
+				readBytes[kind].add(v)
 			case "wbytes":
-				writeBytes.add(v)
+				writeBytes[kind].add(v)
 			case "rios":
-				reads.add(v)
+				reads[kind].add(v)
 			case "wios":
-				writes.add(v)
+				writes[kind].add(v)
 			}
 		}
 	}
-	n.putSum(metric.IOReadBytes, readBytes)
-	n.putSum(metric.IOWriteBytes, writeBytes)
-	n.putSum(metric.IOReads, reads)
-	n.putSum(metric.IOWrites, writes)
+	n.putIO(metric.IOReadBytes, &readBytes)
+	n.putIO(metric.IOWriteBytes, &writeBytes)
+	n.putIO(metric.IOReads, &reads)
+	n.putIO(metric.IOWrites, &writes)
 }
 
 // pressure returns a parser of cpu.pressure, memory.pressure and io.pressure: "some avg10=N avg60=N avg300=N total=MICROSECONDS", and

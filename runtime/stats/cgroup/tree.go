@@ -32,7 +32,12 @@ type Config struct {
 	// Proc is where proc is mounted; empty means /proc. Its self/mountinfo tells the hierarchies. Where that tells of none below Root, they are
 	// the directories of Root that are named by their controllers, or Root itself, as in a copied tree.
 	Proc string
+	// Sys is where sysfs is mounted; empty means /sys. It tells which block devices are made of others.
+	Sys string
 }
+
+// devicesEvery is how often List looks which block devices there are.
+const devicesEvery = time.Minute
 
 // Reading is when a cgroup was read, and which.
 type Reading struct {

@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/noded/noded/runtime/stats/disk"
 )
 
 // Tree is the cgroups of a machine. It is safe for concurrent use.
@@ -27,6 +30,9 @@ type Tree struct {
 	files, maxFiles atomic.Int64
 	buffers         sync.Pool // of *[]byte
 
+	// sys is where sysfs is mounted. devices are the block devices, nil if they are not known.
+	sys     string
+	devices atomic.Pointer[disk.Devices]
 	// maxGroups is how many List returns; tests change it before use.
 	maxGroups int
 
@@ -34,6 +40,8 @@ type Tree struct {
 	mu    sync.Mutex
 	paths []string
 	cut   bool
+	// devicesAt is when devices were looked for last.
+	devicesAt time.Time
 }
 
 // Open finds out how cgroups are mounted. The error is an fs.ErrNotExist if they are not. A Tree holds nothing that must be closed.
@@ -44,12 +52,15 @@ func Open(c Config) (*Tree, error) {
 	if c.Proc == "" {
 		c.Proc = "/proc"
 	}
+	if c.Sys == "" {
+		c.Sys = "/sys"
+	}
 	c.Root = filepath.Clean(c.Root)
 	version, hierarchies, err := discover(c)
 	if err != nil {
 		return nil, fmt.Errorf("find cgroups in %q: %w", c.Root, err)
 	}
-	t := &Tree{version: version, hierarchies: hierarchies, maxGroups: maxGroups}
+	t := &Tree{version: version, hierarchies: hierarchies, maxGroups: maxGroups, sys: c.Sys}
 	for _, h := range hierarchies {
 		h.kernel = isKernel(h.point)
 		if h.listed {
@@ -61,9 +72,18 @@ func Open(c Config) (*Tree, error) {
 		b := make([]byte, most)
 		return &b
 	}
+	t.findDevices()
 	t.maxKept.Store(mostKept(maxDirs))
 	t.maxFiles.Store(mostKept(maxFiles))
 	return t, nil
+}
+
+// findDevices looks for block devices. Where sysfs does not tell, those that were known before will do. mu is held, but in Open.
+func (t *Tree) findDevices() {
+	t.devicesAt = time.Now()
+	if devices, err := disk.Find(t.sys); err == nil {
+		t.devices.Store(devices)
+	}
 }
 
 // isKernel reports whether a directory is of a hierarchy of the kernel, not of a copy.

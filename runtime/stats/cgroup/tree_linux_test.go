@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/noded/noded/runtime/stats/disk"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -187,6 +188,75 @@ func TestBroken(t *testing.T) {
 		if diff := cmp.Diff(values{metric.CPUUser: 12000}, valuesOf(&s)); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
+	}
+}
+
+// TestLayers: what is read and written through several layers of block devices is counted once, as by the layer that has more of it.
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, text                  string
+		reads, writes, bytesWritten uint64
+	}{
+		{"LVM on LUKS", "259:0 wbytes=100 rios=10 wios=20\n253:0 wbytes=100 rios=10 wios=20\n253:1 wbytes=100 rios=10 wios=20\n", 10, 20, 100},
+		{"and a filesystem beside", "259:0 wbytes=150 rios=11 wios=22\n253:0 wbytes=100 rios=10 wios=20\n253:1 wbytes=100 rios=10 wios=20\n", 11, 22, 150},
+		{"the kernel encrypts by itself", "259:0 wbytes=0 rios=10 wios=0\n253:0 wbytes=0 rios=10 wios=0\n253:1 wbytes=100 rios=10 wios=20\n", 10, 20, 100},
+		{"two disks", "259:0 wbytes=1 rios=1 wios=1\n8:16 wbytes=2 rios=2 wios=2\n", 3, 3, 3},
+		{"swap in memory", "252:0 wbytes=1 rios=1 wios=1\n8:16 wbytes=2 rios=2 wios=2\n", 2, 2, 2},
+		{"paths of NVMe", "259:0 wbytes=1 rios=1 wios=1\n(unknown) wbytes=0 rios=1 wios=1\n", 1, 1, 1},
+	} {
+		c := unpack(t, "v2.txtar")
+		for name, text := range map[string]string{
+			"nvme0n1/dev": "259:0\n", "dm-0/dev": "253:0\n", "dm-0/slaves/nvme0n1p2/x": "", "dm-0/holders/dm-1/x": "",
+			"dm-1/dev": "253:1\n", "dm-1/slaves/dm-0/x": "", "zram0/dev": "252:0\n",
+		} {
+			name = filepath.Join(c.Sys, "block", name)
+			must(t, os.MkdirAll(filepath.Dir(name), 0o755))
+			must(t, os.WriteFile(name, []byte(text), 0o644))
+		}
+		must(t, os.WriteFile(filepath.Join(c.Root, "system.slice", "ssh.service", "io.stat"), []byte(tt.text), 0o644))
+		tree, err := Open(c)
+		must(t, err)
+		g, err := tree.Open("/system.slice/ssh.service")
+		must(t, err)
+		defer g.Close()
+		var s metric.Set
+		_, err = g.Read(&s)
+		must(t, err)
+		if reads, writes, n := s.Value(metric.IOReads), s.Value(metric.IOWrites), s.Value(metric.IOWriteBytes); reads != tt.reads || writes != tt.writes || n != tt.bytesWritten {
+			t.Errorf("%s: %d reads, %d writes of %d bytes, want %d, %d, %d", tt.name, reads, writes, n, tt.reads, tt.writes, tt.bytesWritten)
+		}
+		if s.Value(metric.IOReadBytes) != 0 {
+			t.Errorf("%s: %d bytes read", tt.name, s.Value(metric.IOReadBytes))
+		}
+	}
+}
+
+// TestDevices: block devices that come later are known after a while, and those that were known stay so without sysfs.
+func TestDevices(t *testing.T) {
+	t.Parallel()
+	c := unpack(t, "v2.txtar")
+	tree, err := Open(c)
+	must(t, err)
+	dm := filepath.Join(c.Sys, "block", "dm-0")
+	must(t, os.MkdirAll(filepath.Join(dm, "slaves", "sda"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dm, "dev"), []byte("253:0\n"), 0o644))
+	kind := func() disk.Kind {
+		_, err := tree.List()
+		must(t, err)
+		return tree.devices.Load().Kind(disk.Number{Major: 253})
+	}
+	if k := kind(); k != disk.Disk {
+		t.Errorf("at once it is %d", k)
+	}
+	tree.devicesAt = tree.devicesAt.Add(-devicesEvery)
+	if k := kind(); k != disk.Stacked {
+		t.Errorf("later it is %d", k)
+	}
+	must(t, os.RemoveAll(c.Sys))
+	tree.devicesAt = tree.devicesAt.Add(-devicesEvery)
+	if k := kind(); k != disk.Stacked {
+		t.Errorf("without sysfs it is %d", k)
 	}
 }
 

@@ -5,9 +5,6 @@ package host
 
 import (
 	"math"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/noded/noded/runtime/stats/metric"
 )
@@ -57,30 +54,4 @@ func (r *Reader) nodeDisks(to *metric.Set) error {
 	to.Put(metric.IOWrites, total[2])
 	to.Put(metric.IOWriteBytes, total[3])
 	return nil
-}
-
-// findDisks returns the disks that are summed up; see the package comment. Partitions are not in /sys/block.
-func (r *Reader) findDisks() map[string]bool {
-	entries, err := os.ReadDir(filepath.Join(r.sys, "block"))
-	if err != nil {
-		return nil
-	}
-	found := map[string]bool{}
-	for _, entry := range entries {
-		name := entry.Name()
-		if strings.HasPrefix(name, "loop") || strings.HasPrefix(name, "ram") || strings.HasPrefix(name, "zram") {
-			continue
-		}
-		dir := filepath.Join(r.sys, "block", name)
-		// Paths of a disk with several of them are hidden, and counted in the disk.
-		if hidden, err := os.ReadFile(filepath.Join(dir, "hidden")); err == nil && strings.TrimSpace(string(hidden)) == "1" {
-			continue
-		}
-		if slaves, err := os.ReadDir(filepath.Join(dir, "slaves")); err == nil && len(slaves) > 0 {
-			continue
-		}
-		// In /proc/diskstats a slash of the name is one: cciss/c0d0.
-		found[strings.ReplaceAll(name, "!", "/")] = true
-	}
-	return found
 }

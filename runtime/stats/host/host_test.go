@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"github.com/noded/noded/runtime/stats/disk"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -251,7 +252,11 @@ func TestDisks(t *testing.T) {
  254       0 vda 18446744073709551615 1 18446744073709551615 5 200 2 16000 6 0 7 8
 `})
 	r := New(Config{Proc: proc, Sys: sys})
-	r.devices = r.findDisks()
+	devices, err := disk.Find(sys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.devices = devices.Disks()
 	if d := cmp.Diff(map[string]bool{"vda": true, "cciss/c0d0": true}, r.devices); d != "" {
 		t.Fatal(d)
 	}

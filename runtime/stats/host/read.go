@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/noded/noded/runtime/stats/disk"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -60,7 +61,11 @@ func (r *Reader) lookUp() {
 		r.interfaces = r.findInterfaces()
 	}
 	if due {
-		r.devices, r.lookedUp = r.findDisks(), now
+		devices, err := disk.Find(r.sys)
+		if err != nil {
+			r.logger.Debug("the disks are not known", "err", err)
+		}
+		r.devices, r.lookedUp = devices.Disks(), now
 	}
 }
 
