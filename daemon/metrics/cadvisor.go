@@ -119,6 +119,9 @@ func (m *Server) writeCadvisor(e *exposition, s *stats.Snapshot, filesystems []s
 // numbers writes a family.
 func (e *exposition) numbers(f *family, list []row, device string) {
 	seconds := f.id.Info().Unit == metric.UnitNanoseconds
+	if e.err != nil {
+		return
+	}
 	for i := range list {
 		r := &list[i]
 		v, ok := r.usage.Numbers.Get(f.id)
@@ -202,6 +205,9 @@ func (e *exposition) seen(list []row) {
 func (e *exposition) specs(list []row) {
 	write := func(name, help string, value func(n *metric.Set, k stats.Kind) (uint64, bool)) {
 		e.family(name, help, gauge)
+		if e.err != nil {
+			return
+		}
 		for i := range list {
 			if v, ok := value(&list[i].usage.Numbers, list[i].usage.Entity.Key.Kind); ok {
 				e.sample(list[i].labels, "")

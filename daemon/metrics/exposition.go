@@ -46,9 +46,9 @@ type exposition struct {
 	told       bool
 }
 
-// format returns the format that the exposition has.
-func (e *exposition) format() expfmt.Format {
-	if e.open {
+// formatOf returns the format of an exposition.
+func formatOf(open bool) expfmt.Format {
+	if open {
 		return expfmt.FmtOpenMetrics_1_0_0
 	}
 	return expfmt.FmtText

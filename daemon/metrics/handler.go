@@ -5,8 +5,10 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,7 +39,7 @@ type scrapes struct {
 	path string
 	// done were answered, failed were not: there was no turn for them in time, or whoever asked went away.
 	done, failed atomic.Uint64
-	// nanoseconds is how long the answers took.
+	// nanoseconds is how long it took to make the answers.
 	nanoseconds atomic.Uint64
 	write       func(ctx context.Context, e *exposition) error
 }
@@ -57,50 +59,72 @@ func (m *Server) Handler() http.Handler {
 
 // scrape answers a request.
 func (m *Server) scrape(w http.ResponseWriter, r *http.Request, s *scrapes) {
+	open := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...).FormatType() == expfmt.TypeOpenMetrics
+	compressed := acceptsGzip(r.Header)
 	ctx, cancel := context.WithTimeout(r.Context(), scrapeTimeout)
 	defer cancel()
-	select {
-	case m.turns <- struct{}{}:
-		defer func() { <-m.turns }()
-	case <-ctx.Done():
+	a := &answer{ctx: ctx, room: &m.room}
+	defer a.release()
+	whole, err := m.write(a, s, open, compressed)
+	if err != nil {
 		s.failed.Add(1)
-		http.Error(w, "too many scrapes at a time", http.StatusServiceUnavailable)
+		m.log.Debug("a scrape was not answered", "path", s.path, "err", err)
+		http.Error(w, "not now: "+err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	began := time.Now()
-	e := &exposition{out: w, open: expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...).FormatType() == expfmt.TypeOpenMetrics}
 	header := w.Header()
-	header.Set("Content-Type", string(e.format()))
+	header.Set("Content-Type", string(formatOf(open)))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Add("Vary", "Accept, Accept-Encoding")
-	if b, ok := m.buffers.Get().(*[]byte); ok {
-		e.b = (*b)[:0]
-	}
-	var compressed *gzip.Writer
-	if acceptsGzip(r.Header) {
+	header.Set("Content-Length", strconv.Itoa(a.size))
+	if compressed {
 		header.Set("Content-Encoding", "gzip")
-		compressed = m.compressor(w)
-		e.out = compressed
 	}
-	err := s.write(ctx, e)
-	if closeErr := e.close(); err == nil {
-		err = closeErr
-	}
-	if compressed != nil {
-		if closeErr := compressed.Close(); err == nil {
-			err = closeErr
-		}
-		m.compressors.Put(compressed)
-	}
-	b := e.b[:0]
-	m.buffers.Put(&b)
-	if err != nil {
+	if err := a.send(w); err != nil {
 		s.failed.Add(1)
 		m.log.Debug("a scrape was not answered whole", "path", s.path, "err", err)
 		return
 	}
-	s.done.Add(1)
-	s.nanoseconds.Add(uint64(time.Since(began)))
+	if whole {
+		s.done.Add(1)
+	} else {
+		s.failed.Add(1)
+	}
+}
+
+// write makes the answer, when it is its turn. whole is false if some of it could not be told.
+func (m *Server) write(a *answer, s *scrapes, open, compressed bool) (whole bool, err error) {
+	select {
+	case m.turns <- struct{}{}:
+		defer func() { <-m.turns }()
+	case <-a.ctx.Done():
+		return false, errors.New("too many scrapes at a time")
+	}
+	began := time.Now()
+	defer func() { s.nanoseconds.Add(uint64(time.Since(began))) }()
+	e := &exposition{out: a, open: open}
+	if b, ok := m.buffers.Get().(*[]byte); ok {
+		e.b = (*b)[:0]
+	}
+	defer func() {
+		b := e.b[:0]
+		m.buffers.Put(&b)
+	}()
+	var compressor *gzip.Writer
+	if compressed {
+		compressor = m.compressor(a)
+		defer m.compressors.Put(compressor)
+		e.out = compressor
+	}
+	told := s.write(a.ctx, e)
+	if told != nil {
+		m.log.Debug("a scrape is answered in part", "path", s.path, "err", told)
+	}
+	err = e.close()
+	if compressor != nil && err == nil {
+		err = compressor.Close()
+	}
+	return told == nil, err
 }
 
 func (m *Server) compressor(w io.Writer) *gzip.Writer {
@@ -162,7 +186,7 @@ func (m *Server) writeScrapes(e *exposition) {
 	}
 	write("noded_scrapes_total", "Scrapes that were answered.", func(s *scrapes) { e.count(s.done.Load(), 0) })
 	write("noded_scrapes_failed_total", "Scrapes that were not answered, or not whole.", func(s *scrapes) { e.count(s.failed.Load(), 0) })
-	write("noded_scrape_duration_seconds_total", "How long answering scrapes took.", func(s *scrapes) { e.seconds(s.nanoseconds.Load(), 0) })
+	write("noded_scrape_duration_seconds_total", "How long it took to make the answers to scrapes, without sending them.", func(s *scrapes) { e.seconds(s.nanoseconds.Load(), 0) })
 }
 
 // acceptsGzip reports whether whoever asks takes gzip.

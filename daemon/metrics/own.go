@@ -149,6 +149,9 @@ func (e *exposition) snapshot(s *stats.Snapshot) {
 		e.family("noded_stats_problems", "How many things are known only in part; noded's log and nodectl say which.", gauge)
 		e.sample("", "")
 		e.count(uint64(len(s.Problems)), 0)
+		e.family("noded_stats_left_out", "How many pods, containers and units have no series because there are too many.", gauge)
+		e.sample("", "")
+		e.count(uint64(max(0, len(s.Usages)+1-maxRows)), 0)
 		var counts [stats.KindUnit + 1]uint64
 		for i := range s.Usages {
 			if u := &s.Usages[i]; u.Entity != nil && u.Entity.Key.Kind <= stats.KindUnit {

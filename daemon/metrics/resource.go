@@ -54,6 +54,9 @@ func writeResource(e *exposition, s *stats.Snapshot) {
 
 // all writes a sample for each row that has the number.
 func (e *exposition) all(list []row, id metric.ID) {
+	if e.err != nil {
+		return
+	}
 	seconds := id.Info().Unit == metric.UnitNanoseconds
 	for i := range list {
 		r := &list[i]

@@ -71,6 +71,7 @@ type Server struct {
 	turns chan struct{}
 	// buffers are *[]byte, compressors *gzip.Writer, that nobody uses.
 	buffers, compressors sync.Pool
+	room                 room
 }
 
 // podLabel is a label of pods that is served.
