@@ -108,7 +108,7 @@ func (m *Server) writeCadvisor(e *exposition, s *stats.Snapshot, filesystems []s
 		}
 		e.filesystems(list, filesystems)
 		e.seen(list)
-		e.specs(list)
+		e.specs(list, machine != nil && machine.CgroupVersion == 1)
 	}
 	e.family("container_scrape_error", "1 if there was an error while getting container metrics, 0 otherwise", gauge)
 	e.sample("", "")
@@ -201,8 +201,8 @@ func (e *exposition) seen(list []row) {
 	e.started(list, time.Second)
 }
 
-// specs writes limits. They have no times.
-func (e *exposition) specs(list []row) {
+// specs writes limits. They have no times. Cgroups of version 1 have a limit of memory and swap together, and that is what cAdvisor tells of them.
+func (e *exposition) specs(list []row, version1 bool) {
 	write := func(name, help string, value func(n *metric.Set, k stats.Kind) (uint64, bool)) {
 		e.family(name, help, gauge)
 		if e.err != nil {
@@ -232,7 +232,11 @@ func (e *exposition) specs(list []row) {
 		return n.Value(metric.MemoryLimit), n.Has(metric.MemoryUsage)
 	})
 	write("container_spec_memory_swap_limit_bytes", "Memory swap limit for the container.", func(n *metric.Set, k stats.Kind) (uint64, bool) {
-		return n.Value(metric.MemorySwapLimit), n.Has(metric.MemorySwap) && k != stats.KindNode
+		v, limited := n.Get(metric.MemorySwapLimit)
+		if version1 && limited {
+			v += n.Value(metric.MemoryLimit)
+		}
+		return v, n.Has(metric.MemorySwap) && k != stats.KindNode
 	})
 	write("container_threads_max", "Maximum number of threads allowed inside the container, infinity if value is zero", func(n *metric.Set, _ stats.Kind) (uint64, bool) {
 		return n.Value(metric.ProcessLimit), n.Has(metric.Processes)

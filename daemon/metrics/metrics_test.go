@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -130,6 +131,41 @@ func TestSourceFails(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSwapLimit: with cgroups of version 1 cAdvisor tells of memory and swap together, the kubelet of swap alone.
+func TestSwapLimit(t *testing.T) {
+	t.Parallel()
+	const name = "container_spec_memory_swap_limit_bytes"
+	app := full(2)
+	limit, swap := app.Value(metric.MemoryLimit), app.Value(metric.MemorySwapLimit)
+	for version, want := range map[int]uint64{0: swap, 1: limit + swap, 2: swap} {
+		source := fixtureSource()
+		source.machine = func() stats.Machine { return stats.Machine{CPUs: 4, CgroupVersion: version} }
+		m := newServer(t, func(c *Config) { c.Source = source })
+		body, _ := get(t, m, PathCadvisor, "")
+		if line := fmt.Sprintf(`namespace="default",pod="web-0"} %d`+"\n", want); !hasLine(body, name+`{container="app"`, line) {
+			t.Errorf("version %d: no %s of %d", version, name, want)
+		}
+		// No limit is 0, also together with one of memory.
+		if !hasLine(body, name+`{container=""`, `pod="etcd"} 0`+"\n") {
+			t.Errorf("version %d: no %s of 0", version, name)
+		}
+		body, _ = get(t, m, PathResource, "")
+		if line := fmt.Sprintf(" %d %d\n", swap, base.UnixMilli()+1); !hasLine(body, `container_swap_limit_bytes{container="app"`, line) {
+			t.Errorf("version %d: no container_swap_limit_bytes of %d", version, swap)
+		}
+	}
+}
+
+// hasLine reports whether a text has a line that begins and ends so.
+func hasLine(text, begin, end string) bool {
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, begin) && strings.HasSuffix(line, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestEmptySnapshot: nothing is known yet, not even of the node.

@@ -1486,7 +1486,7 @@ type MemoryUsage struct {
 	PeakBytes *uint64 `protobuf:"varint,14,opt,name=peak_bytes,json=peakBytes,proto3,oneof" json:"peak_bytes,omitempty"`
 	// Limit. Unset: none.
 	LimitBytes *uint64 `protobuf:"varint,15,opt,name=limit_bytes,json=limitBytes,proto3,oneof" json:"limit_bytes,omitempty"`
-	// Limit of swap. Unset: none.
+	// Limit of swap alone, also where the kernel has one of memory and swap together. Unset: none.
 	SwapLimitBytes *uint64 `protobuf:"varint,16,opt,name=swap_limit_bytes,json=swapLimitBytes,proto3,oneof" json:"swap_limit_bytes,omitempty"`
 	// What the kernel thinks is available without swapping. Of the node only.
 	AvailableBytes *uint64 `protobuf:"varint,17,opt,name=available_bytes,json=availableBytes,proto3,oneof" json:"available_bytes,omitempty"`

@@ -19,7 +19,7 @@
 // costs the kernel memory, which is bounded, and takes half of the time.
 //
 // Numbers mean what they mean to cAdvisor and the kubelet. The working set is the usage without inactive file pages. On version 1 the numbers
-// of memory include those of the cgroups below, and the limit of swap is of memory and swap together, as the kernel has it. The shares
+// of memory include those of the cgroups below. The limit of swap is of swap alone: version 1 has one of memory and swap together. The shares
 // of version 2 are made of the weight. Input and output are sums over the disks, or over what is
 // made of them (LVM, LUKS, RAID, loop) where the kernel counts more there: the same bytes go through both. Memory (zram) is no disk. What the kernel does not tell is not set: the root
 // of version 2 has no usage of memory, and the root has no number of processes.

@@ -36,6 +36,8 @@ type numbers struct {
 	devices *disk.Devices
 	// quota and period are cpu.cfs_quota_us and cpu.cfs_period_us; 0 for none.
 	quota, period uint64
+	// limit1 and limitWithSwap are memory.limit_in_bytes and memory.memsw.limit_in_bytes; 0 for none or not read yet.
+	limit1, limitWithSwap uint64
 }
 
 // finish works out what is made of several files.
@@ -201,6 +203,30 @@ func parseWeight(n *numbers, text []byte) {
 	const maxWeight = 10000
 	if w, ok := parseValue(text); ok && w >= 1 && w <= maxWeight {
 		n.Put(metric.CPUShares, 2+(w-1)*262142/9999)
+	}
+}
+
+// parseLimit1 parses memory.limit_in_bytes.
+func parseLimit1(n *numbers, text []byte) {
+	if v, ok := parseValue(text); ok && v < noLimit {
+		n.Put(metric.MemoryLimit, v)
+		n.limit1 = v
+		n.putSwapLimit()
+	}
+}
+
+// parseLimitWithSwap parses memory.memsw.limit_in_bytes.
+func parseLimitWithSwap(n *numbers, text []byte) {
+	if v, ok := parseValue(text); ok && v < noLimit {
+		n.limitWithSwap = v
+		n.putSwapLimit()
+	}
+}
+
+// putSwapLimit puts what version 1 allows of swap: what it allows of memory and swap together, less what it allows of memory, which is never more.
+func (n *numbers) putSwapLimit() {
+	if n.limitWithSwap > 0 && n.limit1 > 0 {
+		n.Put(metric.MemorySwapLimit, n.limitWithSwap-min(n.limitWithSwap, n.limit1))
 	}
 }
 

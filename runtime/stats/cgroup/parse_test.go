@@ -134,6 +134,37 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// TestSwapLimit: the two files of version 1 make one number, in either order.
+func TestSwapLimit(t *testing.T) {
+	t.Parallel()
+	const none = "9223372036854771712\n"
+	for _, tt := range []struct {
+		memory, withSwap string
+		want             uint64
+		ok               bool
+	}{
+		{"1000\n", "1500\n", 500, true},
+		{"1000\n", "1000\n", 0, true},
+		{"1500\n", "1000\n", 0, true}, // read in the middle of a change
+		{"1000\n", none, 0, false},
+		{none, none, 0, false},
+		{none, "1000\n", 0, false},
+		{"1000\n", "", 0, false},
+	} {
+		var n, m numbers
+		parseLimit1(&n, []byte(tt.memory))
+		parseLimitWithSwap(&n, []byte(tt.withSwap))
+		parseLimitWithSwap(&m, []byte(tt.withSwap))
+		parseLimit1(&m, []byte(tt.memory))
+		if diff := cmp.Diff(valuesOf(&n.Set), valuesOf(&m.Set)); diff != "" {
+			t.Errorf("%q, %q: the order matters:\n%s", tt.memory, tt.withSwap, diff)
+		}
+		if got, ok := n.Get(metric.MemorySwapLimit); got != tt.want || ok != tt.ok {
+			t.Errorf("limit of swap of %q, %q = %d, %v, want %d, %v", tt.memory, tt.withSwap, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
 func TestFinish(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ usage, inactive, peak, wantWorkingSet, wantPeak uint64 }{

@@ -42,8 +42,8 @@ func sources1(controller string) []source {
 			{name: "memory.oom_control", parse: parseOOMControl},
 			{name: "memory.failcnt", parse: value(metric.MemoryFailures)},
 			{name: "memory.kmem.usage_in_bytes", parse: value(metric.MemoryKernel)},
-			{name: "memory.limit_in_bytes", parse: limit(metric.MemoryLimit), seldom: true},
-			{name: "memory.memsw.limit_in_bytes", parse: limit(metric.MemorySwapLimit), seldom: true},
+			{name: "memory.limit_in_bytes", parse: parseLimit1, seldom: true},
+			{name: "memory.memsw.limit_in_bytes", parse: parseLimitWithSwap, seldom: true},
 			{name: "memory.max_usage_in_bytes", parse: value(metric.MemoryPeak), seldom: true},
 		}
 	case "pids":

@@ -51,7 +51,7 @@ func TestFixtures(t *testing.T) {
 			metric.CPUPeriods: 50, metric.CPUThrottledPeriods: 5, metric.CPUThrottled: 250000000, metric.CPULimit: 1500, metric.CPUShares: 512,
 			metric.MemoryUsage: 62914560, metric.MemoryWorkingSet: 62914560 - 10485760, metric.MemoryRSS: 41943040, metric.MemoryAnon: 41943040,
 			metric.MemoryCache: 20971520, metric.MemoryFile: 20971520, metric.MemoryActiveFile: 9437184, metric.MemoryShmem: 4096, metric.MemoryMapped: 8192,
-			metric.MemorySwap: 12288, metric.MemoryKernel: 1048576, metric.MemoryPeak: 62914560, metric.MemoryLimit: 134217728, metric.MemorySwapLimit: 268435456,
+			metric.MemorySwap: 12288, metric.MemoryKernel: 1048576, metric.MemoryPeak: 62914560, metric.MemoryLimit: 134217728, metric.MemorySwapLimit: 268435456 - 134217728,
 			metric.MemoryFaults: 4000, metric.MemoryMajorFaults: 50, metric.MemoryFailures: 3, metric.OOMKills: 2,
 			metric.Processes:   7,
 			metric.IOReadBytes: 8192, metric.IOWriteBytes: 8192, metric.IOReads: 2, metric.IOWrites: 2,

@@ -42,7 +42,7 @@ const (
 	MemorySwap
 	// MemoryPeak is the most that MemoryUsage was.
 	MemoryPeak
-	// MemoryLimit and MemorySwapLimit are absent for no limit. MemoryTotal and MemoryAvailable are the node's.
+	// MemoryLimit and MemorySwapLimit are absent for no limit. MemorySwapLimit is of swap alone. MemoryTotal and MemoryAvailable are the node's.
 	MemoryLimit
 	MemorySwapLimit
 	MemoryTotal
