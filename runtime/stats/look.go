@@ -19,7 +19,7 @@ const (
 	maxGroups = 20000
 	// busyListing bounds the share of time that goes into listing the cgroups: after a listing that took d the next one waits for
 	// busyListing times d, up to longestListing, unless the inventory has changed.
-	busyListing    = 50
+	busyListing    = 300
 	longestListing = 30 * time.Second
 	// namesWait is how long a look waits for an inventory whose runtimes have not answered yet.
 	namesWait = 300 * time.Millisecond

@@ -15,8 +15,9 @@
 //	}
 //
 // A Group that is read again and again is kept open: that saves the look-up of its path, and only what changes by itself is read each
-// time. Limits, shares and the peak are read again after some seconds. If it is read every other second or so, most files stay open too: that
-// costs the kernel memory, which is bounded, and takes half of the time.
+// time. Limits, shares and the peak are read again after some seconds, and what cannot change while no task of the cgroup runs when one has
+// run. If it is read every other second or so, most files stay open too: that costs the kernel memory, which is bounded, and takes half of
+// the time.
 //
 // Numbers mean what they mean to cAdvisor and the kubelet. The working set is the usage without inactive file pages. On version 1 the numbers
 // of memory include those of the cgroups below. The limit of swap is of swap alone: version 1 has one of memory and swap together. The shares

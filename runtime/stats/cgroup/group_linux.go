@@ -39,6 +39,10 @@ type Group struct {
 	// seldom is what changes seldom, as it was at seldomAt.
 	seldom   metric.Set
 	seldomAt time.Duration
+	// rest is what stays as it is until the CPU time is not usage any more; hasRest is false if it was never read.
+	rest    metric.Set
+	usage   uint64
+	hasRest bool
 }
 
 // part is a cgroup in one hierarchy.
@@ -187,7 +191,9 @@ type run struct {
 	group   *Group
 	buf     *[]byte
 	numbers numbers
-	reading Reading
+	// seldom and rest are of the sources of which it is said.
+	seldom, rest numbers
+	reading      Reading
 	// all: what changes seldom is read too. keep: files stay open.
 	all, keep bool
 	// timed: the time of the reading is known. got: there was a file. lost: one was not there that had been, or was not looked for before.
@@ -210,10 +216,9 @@ func (r *run) read() error {
 			return err
 		}
 	}
-	var seldom numbers
 	for i := range g.parts {
 		if p := &g.parts[i]; p.dir >= 0 {
-			if err := r.part(p, &seldom); err != nil {
+			if err := r.part(p); err != nil {
 				return err
 			}
 		}
@@ -222,17 +227,28 @@ func (r *run) read() error {
 		return fs.ErrNotExist
 	}
 	if r.all {
-		g.seldom, g.seldomAt = seldom.Set, now
+		g.seldom, g.seldomAt = r.seldom.Set, now
+	}
+	if !r.resting() {
+		g.rest = r.rest.Set
+		g.usage, g.hasRest = r.numbers.Get(metric.CPUUsage)
 	}
 	g.readAt = now
 	g.reads++
 	r.numbers.Merge(&g.seldom)
+	r.numbers.Merge(&g.rest)
 	r.numbers.finish()
 	return nil
 }
 
+// resting reports whether no task in the cgroup has run since the last reading that found one that had.
+func (r *run) resting() bool {
+	usage, ok := r.numbers.Get(metric.CPUUsage)
+	return ok && !r.all && r.group.hasRest && usage == r.group.usage
+}
+
 // part reads the files of one hierarchy.
-func (r *run) part(p *part, seldom *numbers) error {
+func (r *run) part(p *part) error {
 	for i := range p.sources {
 		s, bit := &p.sources[i], uint64(1)<<i
 		switch {
@@ -240,15 +256,20 @@ func (r *run) part(p *part, seldom *numbers) error {
 			continue
 		case s.instead && p.missing&(bit>>1) == 0:
 			continue
+		case s.rests && r.resting():
+			continue
 		}
 		text, err := r.source(p, i)
 		switch {
 		case err == nil:
 			p.missing &^= bit
 			r.got = true
-			if s.seldom {
-				s.parse(seldom, text)
-			} else {
+			switch {
+			case s.seldom:
+				s.parse(&r.seldom, text)
+			case s.rests:
+				s.parse(&r.rest, text)
+			default:
 				s.parse(&r.numbers, text)
 			}
 		case errors.Is(err, fs.ErrNotExist):
@@ -306,8 +327,9 @@ func (r *run) open(p *part, i int) (fd int, kept bool, err error) {
 	if fd, err = openFile(p.dir, p.sources[i].name); err != nil {
 		return -1, false, err
 	}
-	t := r.group.tree
-	if !r.keep || !p.kernel || p.sources[i].seldom {
+	t, s := r.group.tree, &p.sources[i]
+	// Who rests needs no more than what is read each time.
+	if !r.keep || !p.kernel || s.seldom || s.rests && r.all {
 		return fd, false, nil
 	}
 	if t.files.Add(1) > t.maxFiles.Load() {

@@ -16,6 +16,8 @@ type source struct {
 	// seldom: it changes only when somebody changes it, or it does not matter if it is some seconds old. What counts is never read seldom:
 	// a rate would be of the wrong time.
 	seldom bool
+	// rests: it stays as it is while no task in the cgroup runs. It is read if the CPU time grew, and when what changes seldom is.
+	rests bool
 	// instead: it is read only if the source before it is not there.
 	instead bool
 }
@@ -26,11 +28,11 @@ func sources1(controller string) []source {
 	case "cpuacct":
 		return []source{
 			{name: "cpuacct.usage", parse: value(metric.CPUUsage)},
-			{name: "cpuacct.stat", parse: parseCPUAcctStat},
+			{name: "cpuacct.stat", parse: parseCPUAcctStat, rests: true},
 		}
 	case "cpu":
 		return []source{
-			{name: "cpu.stat", parse: parseCPUStat},
+			{name: "cpu.stat", parse: parseCPUStat, rests: true},
 			{name: "cpu.shares", parse: value(metric.CPUShares), seldom: true},
 			{name: "cpu.cfs_quota_us", parse: parseQuota, seldom: true},
 			{name: "cpu.cfs_period_us", parse: parsePeriod, seldom: true},
@@ -39,7 +41,7 @@ func sources1(controller string) []source {
 		return []source{
 			{name: "memory.usage_in_bytes", parse: value(metric.MemoryUsage)},
 			{name: "memory.stat", parse: parseMemoryStat1},
-			{name: "memory.oom_control", parse: parseOOMControl},
+			{name: "memory.oom_control", parse: parseOOMControl, rests: true},
 			{name: "memory.failcnt", parse: value(metric.MemoryFailures)},
 			{name: "memory.kmem.usage_in_bytes", parse: value(metric.MemoryKernel)},
 			{name: "memory.limit_in_bytes", parse: parseLimit1, seldom: true},
@@ -48,7 +50,7 @@ func sources1(controller string) []source {
 		}
 	case "pids":
 		return []source{
-			{name: "pids.current", parse: value(metric.Processes)},
+			{name: "pids.current", parse: value(metric.Processes), rests: true},
 			{name: "pids.max", parse: limit(metric.ProcessLimit), seldom: true},
 		}
 	case "blkio":
@@ -72,7 +74,7 @@ func sources2() []source {
 		{name: "memory.stat", parse: parseMemoryStat2},
 		{name: "memory.events", parse: parseMemoryEvents},
 		{name: "memory.swap.current", parse: value(metric.MemorySwap)},
-		{name: "pids.current", parse: value(metric.Processes)},
+		{name: "pids.current", parse: value(metric.Processes), rests: true},
 		{name: "io.stat", parse: parseIOStat},
 	}, sourcesPressure(), []source{
 		{name: "cpu.max", parse: parseCPUMax, seldom: true},

@@ -354,6 +354,41 @@ func TestSeldom(t *testing.T) {
 	}
 }
 
+// TestResting: what stays as it is while no task runs is read when one has, and after a while all the same.
+func TestResting(t *testing.T) {
+	t.Parallel()
+	c := unpack(t, "v1.txtar")
+	tree, err := Open(c)
+	must(t, err)
+	const path = podDirect + "/" + id
+	g, err := tree.Open(path)
+	must(t, err)
+	defer g.Close()
+	write := func(name, text string) {
+		must(t, os.WriteFile(filepath.Join(c.Root, "cpuacct", path, name), []byte(text), 0o644))
+	}
+	want := func(when string, usage, ticks uint64) {
+		t.Helper()
+		var s metric.Set
+		_, err := g.Read(&s)
+		must(t, err)
+		if s.Value(metric.CPUUsage) != usage || s.Value(metric.CPUUser) != ticks*nanosPerTick || !s.Has(metric.CPUThrottled) {
+			t.Errorf("%s: %v", when, valuesOf(&s))
+		}
+	}
+	write("cpuacct.usage", "1000\n")
+	write("cpuacct.stat", "user 1\nsystem 1\n")
+	want("first", 1000, 1)
+	write("cpuacct.stat", "user 2\nsystem 1\n")
+	want("at rest", 1000, 1)
+	write("cpuacct.usage", "1001\n")
+	want("after it ran", 1001, 2)
+	write("cpuacct.stat", "user 3\nsystem 1\n")
+	want("at rest again", 1001, 2)
+	g.seldomAt -= seldomEvery
+	want("later", 1001, 3)
+}
+
 // TestDescriptors: groups beyond the bound hold none.
 func TestDescriptors(t *testing.T) {
 	t.Parallel()
