@@ -1333,7 +1333,8 @@ type CpuUsage struct {
 	UserNanocores *uint64 `protobuf:"varint,10,opt,name=user_nanocores,json=userNanocores,proto3,oneof" json:"user_nanocores,omitempty"`
 	// Rate of system_core_nanoseconds, in thousand-millionths of a core.
 	SystemNanocores *uint64 `protobuf:"varint,11,opt,name=system_nanocores,json=systemNanocores,proto3,oneof" json:"system_nanocores,omitempty"`
-	// Weight against others when processors are busy, in shares: 1024 for a core that was asked for.
+	// Weight against others when processors are busy, in shares: 1024 is the default. With cgroups v2 they are made of cpu.weight, as it is made
+	// of them since runc 1.3.2 and crun 1.23: 1024 of 100. If the runtime is older, 1024 shares became 39, of which this makes 305.
 	Shares        *uint64 `protobuf:"varint,12,opt,name=shares,proto3,oneof" json:"shares,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -197,13 +197,21 @@ func (n *numbers) putCPULimit() {
 	n.Put(metric.CPULimit, limit)
 }
 
-// parseWeight parses cpu.weight and makes shares of it, as the kubelet and cAdvisor do: shares of 2 to 262144 for weights
-// of 1 to 10000.
+// parseWeight parses cpu.weight and makes shares of it.
 func parseWeight(n *numbers, text []byte) {
 	const maxWeight = 10000
 	if w, ok := parseValue(text); ok && w >= 1 && w <= maxWeight {
-		n.Put(metric.CPUShares, 2+(w-1)*262142/9999)
+		n.Put(metric.CPUShares, sharesOf(w))
 	}
+}
+
+// sharesOf returns the most shares of which runtimes make a weight: runc from 1.3.2 and crun from 1.23 on, as 10^((l^2 + 125 l)/612 - 7/34) of their
+// binary logarithm l, rounded up. That makes 1 of 2, 10000 of 262144, and of 1024 the 100 that is the default of the kernel and systemd.
+// Older ones, and the kubelet with them, make 39 of 1024, of which this makes 305: it cannot be seen who wrote a weight.
+func sharesOf(weight uint64) uint64 {
+	const rounding = 1e-6
+	l := (math.Sqrt(125*125+4*612*(math.Log10(float64(weight))+7.0/34)) - 125) / 2
+	return uint64(math.Exp2(l) + rounding)
 }
 
 // parseLimit1 parses memory.limit_in_bytes.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/opencontainers/cgroups"
 
 	"github.com/noded/noded/runtime/stats/disk"
 	"github.com/noded/noded/runtime/stats/metric"
@@ -74,8 +75,8 @@ func TestParse(t *testing.T) {
 		{"cpu.max", "18446744073709551615 1\n", nil},
 		{"cpu.max", "18446744073709551615 1000000\n", values{metric.CPULimit: 18446744073709551}},
 		{"cpu.weight", "1\n", values{metric.CPUShares: 2}},
-		{"cpu.weight", "39\n", values{metric.CPUShares: 998}},
-		{"cpu.weight", "100\n", values{metric.CPUShares: 2597}},
+		{"cpu.weight", "39\n", values{metric.CPUShares: 305}},
+		{"cpu.weight", "100\n", values{metric.CPUShares: 1024}},
 		{"cpu.weight", "10000\n", values{metric.CPUShares: 262144}},
 		{"cpu.weight", "0\n", nil},
 		{"cpu.weight", "10001\n", nil},
@@ -130,6 +131,20 @@ func TestQuota(t *testing.T) {
 		parsePeriod(&n, []byte(tt.period))
 		if got, ok := n.Get(metric.CPULimit); got != tt.want || ok != tt.ok {
 			t.Errorf("limit of %q/%q = %d, %v, want %d, %v", tt.quota, tt.period, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+// TestShares: of the shares that are made of a weight a runtime makes that weight.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	for weight := uint64(1); weight <= 10000; weight++ {
+		shares := sharesOf(weight)
+		if got := cgroups.ConvertCPUSharesToCgroupV2Value(shares); got != weight {
+			t.Errorf("weight %d is of %d shares, and those make %d", weight, shares, got)
+		}
+		if got := cgroups.ConvertCPUSharesToCgroupV2Value(shares + 1); got == weight && weight < 10000 {
+			t.Errorf("weight %d is of more than %d shares", weight, shares)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestFixtures(t *testing.T) {
 		{"hybrid.txtar", "/system.slice/cron.service", 1, values{}},
 		{"v2.txtar", scopeSystemd, 2, values{
 			metric.CPUUsage: 48023111000, metric.CPUUser: 40011001000, metric.CPUSystem: 8012110000,
-			metric.CPUPeriods: 1200, metric.CPUThrottledPeriods: 37, metric.CPUThrottled: 1843210000, metric.CPULimit: 300, metric.CPUShares: 2 + 9*262142/9999,
+			metric.CPUPeriods: 1200, metric.CPUThrottledPeriods: 37, metric.CPUThrottled: 1843210000, metric.CPULimit: 300, metric.CPUShares: 50,
 			metric.MemoryUsage: 322961408, metric.MemoryWorkingSet: 322961408 - 73400320, metric.MemoryRSS: 209825792, metric.MemoryAnon: 209825792,
 			metric.MemoryCache: 104873984, metric.MemoryFile: 104873984, metric.MemoryActiveFile: 31469568, metric.MemoryShmem: 4096, metric.MemoryMapped: 28102656,
 			metric.MemorySlab: 2608184, metric.MemorySlabReclaimable: 1622856, metric.MemoryKernel: 5877760,
@@ -74,7 +74,7 @@ func TestFixtures(t *testing.T) {
 		// More inactive file pages than usage, no limits, no peak, nothing read or written.
 		{"v2.txtar", podSystemd, 2, values{
 			metric.CPUUsage: 48123111000, metric.CPUUser: 40061001000, metric.CPUSystem: 8062110000,
-			metric.CPUPeriods: 0, metric.CPUThrottledPeriods: 0, metric.CPUThrottled: 0, metric.CPUShares: 2597,
+			metric.CPUPeriods: 0, metric.CPUThrottledPeriods: 0, metric.CPUThrottled: 0, metric.CPUShares: 1024,
 			metric.MemoryUsage: 323485696, metric.MemoryWorkingSet: 0, metric.MemoryRSS: 210000000, metric.MemoryAnon: 210000000,
 			metric.MemoryCache: 104873984, metric.MemoryFile: 104873984, metric.MemoryFailures: 0, metric.OOMKills: 1, metric.Processes: 18,
 			metric.IOReadBytes: 0, metric.IOWriteBytes: 0, metric.IOReads: 0, metric.IOWrites: 0,

@@ -18,7 +18,7 @@ const (
 	CPUThrottled
 	// CPULimit is quota/period in thousandths of a core; absent for no limit.
 	CPULimit
-	// CPUShares is cpu.shares, or the shares that cpu.weight was made of.
+	// CPUShares is cpu.shares, or the shares that newer runtimes make cpu.weight of: 1024 for the default weight 100.
 	CPUShares
 
 	// MemoryUsage is all that is charged: memory.usage_in_bytes, or memory.current.
