@@ -1495,9 +1495,9 @@ type MemoryUsage struct {
 	PageFaults *uint64 `protobuf:"varint,18,opt,name=page_faults,json=pageFaults,proto3,oneof" json:"page_faults,omitempty"`
 	// Page faults that had to wait for a device.
 	MajorPageFaults *uint64 `protobuf:"varint,19,opt,name=major_page_faults,json=majorPageFaults,proto3,oneof" json:"major_page_faults,omitempty"`
-	// How often the limit was hit.
+	// How often the limit was hit. With cgroups v1 without the cgroups below, as a pod's without its containers'; with v2 with them.
 	LimitHits *uint64 `protobuf:"varint,20,opt,name=limit_hits,json=limitHits,proto3,oneof" json:"limit_hits,omitempty"`
-	// Processes that were killed for want of memory.
+	// Processes that were killed for want of memory. As limit_hits.
 	OomKills *uint64 `protobuf:"varint,21,opt,name=oom_kills,json=oomKills,proto3,oneof" json:"oom_kills,omitempty"`
 	// What there is. Of the node only.
 	TotalBytes *uint64 `protobuf:"varint,22,opt,name=total_bytes,json=totalBytes,proto3,oneof" json:"total_bytes,omitempty"`

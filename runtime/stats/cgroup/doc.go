@@ -19,11 +19,13 @@
 // run. If it is read every other second or so, most files stay open too: that costs the kernel memory, which is bounded, and takes half of
 // the time.
 //
-// Numbers mean what they mean to cAdvisor and the kubelet. The working set is the usage without inactive file pages. On version 1 the numbers
-// of memory include those of the cgroups below. The limit of swap is of swap alone: version 1 has one of memory and swap together. The shares
-// of version 2 are made of the weight as if a newer runtime had made it of them; see sharesOf. Input and output are sums over the disks, or
-// over what is made of them (LVM, LUKS, RAID, loop) where the kernel counts more there: the same bytes go through both. Memory (zram) is no disk.
-// What the kernel does not tell is not set: the root of version 2 has no usage of memory, and the root has no number of processes.
+// Numbers mean what they mean to cAdvisor and the kubelet. The working set is the usage without inactive file pages; where memory.stat cannot be read
+// there is none. On version 1 the numbers of memory include those of the cgroups below, but how often the limit was hit and how many processes
+// were killed are of each cgroup alone: a pod has none of its containers'. On version 2 those include the ones below, too. The limit of swap is
+// of swap alone: version 1 has one of memory and swap together. The shares of version 2 are made of the weight as if a newer runtime had made it
+// of them; see sharesOf. Input and output are sums over the disks, or over what is made of them (LVM, LUKS, RAID, loop) where the kernel counts
+// more there: the same bytes go through both. Memory (zram) is no disk. What the kernel does not tell is not set: the root of version 2 has no
+// usage of memory, and the root has no number of processes.
 //
 // It knows nothing of the network, of filesystems, nor of who a cgroup belongs to; a path tells only what Classify makes of it.
 //

@@ -28,8 +28,9 @@ const (
 // numbers is what was read of a cgroup, with what is only needed to work numbers out.
 type numbers struct {
 	metric.Set
-	// inactiveFile is total_inactive_file, or inactive_file.
-	inactiveFile uint64
+	// inactiveFile is total_inactive_file, or inactive_file; hasInactiveFile says that it was there.
+	inactiveFile    uint64
+	hasInactiveFile bool
 	// totals: memory.stat has numbers with those of the cgroups below.
 	totals bool
 	// devices tell what block devices are; nil if that is not known.
@@ -43,7 +44,9 @@ type numbers struct {
 // finish works out what is made of several files.
 func (n *numbers) finish() {
 	if usage, ok := n.Get(metric.MemoryUsage); ok {
-		n.Put(metric.MemoryWorkingSet, usage-min(usage, n.inactiveFile))
+		if n.hasInactiveFile {
+			n.Put(metric.MemoryWorkingSet, usage-min(usage, n.inactiveFile))
+		}
 		if peak, ok := n.Get(metric.MemoryPeak); ok {
 			n.Put(metric.MemoryPeak, max(peak, usage)) // it is read less often
 		}
@@ -262,7 +265,7 @@ func parseMemoryStat1(n *numbers, text []byte) {
 		case "active_file":
 			n.Put(metric.MemoryActiveFile, v)
 		case "inactive_file":
-			n.inactiveFile = v
+			n.inactiveFile, n.hasInactiveFile = v, true
 		case "swap":
 			n.Put(metric.MemorySwap, v)
 		case "pgfault":
@@ -292,7 +295,7 @@ func parseMemoryStat2(n *numbers, text []byte) {
 		case "active_file":
 			n.Put(metric.MemoryActiveFile, v)
 		case "inactive_file":
-			n.inactiveFile = v
+			n.inactiveFile, n.hasInactiveFile = v, true
 		case "slab":
 			n.Put(metric.MemorySlab, v)
 		case "slab_reclaimable":

@@ -188,7 +188,7 @@ func TestFinish(t *testing.T) {
 		{math.MaxUint64, 0, 0, math.MaxUint64, math.MaxUint64},
 	} {
 		var n numbers
-		n.inactiveFile = tt.inactive
+		n.inactiveFile, n.hasInactiveFile = tt.inactive, true
 		n.Put(metric.MemoryUsage, tt.usage)
 		n.Put(metric.MemoryPeak, tt.peak)
 		n.finish()
@@ -197,10 +197,16 @@ func TestFinish(t *testing.T) {
 		}
 	}
 	var n numbers
-	n.inactiveFile = 1
+	n.inactiveFile, n.hasInactiveFile = 1, true
 	n.finish()
 	if got := valuesOf(&n.Set); len(got) != 0 {
 		t.Errorf("without a usage there is %v", got)
+	}
+	n = numbers{}
+	n.Put(metric.MemoryUsage, 100)
+	n.finish()
+	if got := valuesOf(&n.Set); len(got) != 1 {
+		t.Errorf("without memory.stat there is %v", got)
 	}
 }
 

@@ -47,7 +47,8 @@ const (
 	MemorySwapLimit
 	MemoryTotal
 	MemoryAvailable
-	// MemoryFaults and MemoryMajorFaults count page faults, MemoryFailures how often the limit was hit.
+	// MemoryFaults and MemoryMajorFaults count page faults, MemoryFailures how often the limit was hit. MemoryFailures and
+	// OOMKills are without those of the cgroups below on version 1, and with them on version 2.
 	MemoryFaults
 	MemoryMajorFaults
 	MemoryFailures
