@@ -1698,7 +1698,8 @@ func (x *MemoryUsage) GetMajorPageFaultsPerSecond() float64 {
 	return 0
 }
 
-// NetworkUsage is of all interfaces but lo. Rates are unset while there is only one reading.
+// NetworkUsage is of the interfaces that have a default route. Where none has it is, of the node, of those that a device is behind, and of a pod of
+// all but lo. Rates are unset while there is only one reading.
 type NetworkUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Received, in bytes.

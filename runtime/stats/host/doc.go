@@ -26,7 +26,8 @@
 //
 // Network is that of the interfaces that have a default route: what goes in and out of the node. Bridges, the node's ends of pods'
 // interfaces and tunnels see the same packets a second and third time, and so do a bond and the interfaces in it. Without a default
-// route it is that of all interfaces behind which /sys has a device. Where neither is known there are no numbers.
+// route it is that of all interfaces behind which /sys has a device. Where neither is known there are no numbers. Of a process it is that of the
+// interfaces that have a default route too, else that of all but lo.
 //
 // Disks are block devices as a whole: no partitions, nothing that is made of other block devices (dm, md), of files (loop) or of
 // memory (ram, zram). Network and disk numbers go on from where they were when an interface or disk comes, goes, or begins anew.

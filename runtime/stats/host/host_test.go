@@ -416,6 +416,45 @@ func TestNetworkOfProcess(t *testing.T) {
 	}
 }
 
+// A container that has containers of its own sees their packets on its own interface, on a bridge and on what connects them.
+func TestNetworkOfContainers(t *testing.T) {
+	t.Parallel()
+	const (
+		dev = "lo: 7 1 0 0 0 0 0 0 7 1 0 0 0 0 0 0\neth0: 100 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\ndocker0: 30 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n" +
+			"veth1: 40 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\n"
+		header = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+		route  = header + "eth0\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\ndocker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+		other  = header + "eth9\t00000000\t0100000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+		route6 = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000003 00000000 00450003    eth0\n"
+	)
+	for _, test := range []struct {
+		name string
+		net  map[string]string
+		want uint64
+	}{
+		{"default route", map[string]string{"dev": dev, "route": route}, 100},
+		{"default route of IPv6", map[string]string{"dev": dev, "route": header, "ipv6_route": route6}, 100},
+		{"none", map[string]string{"dev": dev, "route": header}, 170},
+		{"routes are not told", map[string]string{"dev": dev}, 170},
+		{"of an interface that is not there", map[string]string{"dev": dev, "route": other}, 170},
+		{"one interface", map[string]string{"dev": dev[:strings.Index(dev, "docker0")], "route": other}, 100},
+		{"others rest", map[string]string{"dev": "eth0: 5 1 0 0 0 0 0 0 20 1 0 0 0 0 0 0\ntunl0: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n", "route": other}, 5},
+		{"nothing yet", map[string]string{"dev": "eth0: 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"}, 0},
+	} {
+		proc := map[string]string{}
+		for name, text := range test.net {
+			proc["7/net/"+name] = text
+		}
+		var s metric.Set
+		if err := New(Config{Proc: files(t, proc)}).Network(7, &s); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if v, ok := s.Get(metric.NetworkReceiveBytes); v != test.want || !ok {
+			t.Errorf("%s: %d, %t, want %d", test.name, v, ok, test.want)
+		}
+	}
+}
+
 func TestStartTime(t *testing.T) {
 	t.Parallel()
 	r := New(Config{Proc: "testdata/vm/proc"})

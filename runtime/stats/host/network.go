@@ -60,26 +60,54 @@ func eachInterface(data []byte, each func(name []byte, counters row)) {
 	}
 }
 
-// Network adds up the interfaces of the network namespace that a process is in, without lo, and sets the numbers of the network. A process
-// that is gone is an fs.ErrNotExist. Of a process in the node's own namespace they are the node's; see HostNetwork.
+// Network sets the numbers of the network namespace that a process is in: of the interfaces that have a default route, or, where none has, of all but
+// lo. In a container that has containers of its own their interfaces see the same packets again. A process that is gone is an fs.ErrNotExist. Of a
+// process in the node's own namespace they are the node's; see HostNetwork.
 func (r *Reader) Network(pid int, to *metric.Set) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	data, err := r.read(r.proc, strconv.Itoa(pid), "net", "dev")
+	total, err := r.processNetwork(strconv.Itoa(pid))
 	if err != nil {
 		return fmt.Errorf("read the network of process %d: %w", pid, gone(err))
 	}
-	var total row
+	putNetwork(total, to)
+	return nil
+}
+
+// processNetwork adds up the network of a directory below /proc. Most have one interface, so that routes need not be looked at. mu is held.
+func (r *Reader) processNetwork(process string) (row, error) {
+	total, used, err := r.addInterfaces(process, func(name []byte) bool { return string(name) != loopback })
+	if err != nil || used < 2 {
+		return total, err
+	}
+	found := map[string]bool{}
+	r.defaultInterfaces(filepath.Join(process, "net"), found)
+	if len(found) == 0 {
+		return total, nil
+	}
+	routed, used, err := r.addInterfaces(process, func(name []byte) bool { return found[string(name)] })
+	if err != nil || used > 0 {
+		return routed, err
+	}
+	return total, nil
+}
+
+// addInterfaces adds up those interfaces of a process that are wanted, and returns how many of them something went through. mu is held.
+func (r *Reader) addInterfaces(process string, wanted func(name []byte) bool) (total row, used int, err error) {
+	data, err := r.read(r.proc, process, "net", "dev")
+	if err != nil {
+		return total, 0, err
+	}
 	eachInterface(data, func(name []byte, counters row) {
-		if string(name) == loopback {
+		if counters == (row{}) || !wanted(name) {
 			return
 		}
+		used++
 		for i, v := range counters {
 			total[i] = addUp(total[i], v)
 		}
 	})
-	putNetwork(total, to)
-	return nil
+	return total, used, nil
 }
 
 // addUp adds, and stays at the greatest number there is.
@@ -144,13 +172,7 @@ func (r *Reader) netDir() string {
 // findInterfaces returns the interfaces that the node's network is summed up of; see the package comment. mu is held.
 func (r *Reader) findInterfaces() map[string]bool {
 	found := map[string]bool{}
-	// There may be no IPv6, or no IPv4.
-	if data, err := r.read(r.proc, r.netDir(), "route"); err == nil {
-		defaultRoutes(data, found)
-	}
-	if data, err := r.read(r.proc, r.netDir(), "ipv6_route"); err == nil {
-		defaultRoutes6(data, found)
-	}
+	r.defaultInterfaces(r.netDir(), found)
 	if len(found) > 0 {
 		return found
 	}
@@ -162,6 +184,17 @@ func (r *Reader) findInterfaces() map[string]bool {
 		found[filepath.Base(filepath.Dir(name))] = true
 	}
 	return found
+}
+
+// defaultInterfaces adds the interfaces that have a default route, by a directory of a network below /proc. mu is held.
+func (r *Reader) defaultInterfaces(dir string, to map[string]bool) {
+	// There may be no IPv6, or no IPv4.
+	if data, err := r.read(r.proc, dir, "route"); err == nil {
+		defaultRoutes(data, to)
+	}
+	if data, err := r.read(r.proc, dir, "ipv6_route"); err == nil {
+		defaultRoutes6(data, to)
+	}
 }
 
 const (

@@ -65,7 +65,8 @@ const (
 	IOReads
 	IOWrites
 
-	// NetworkReceiveBytes and so on are of all interfaces but lo.
+	// NetworkReceiveBytes and so on are of the interfaces that have a default route. Where none has they are, of the node, of those that a device is
+	// behind, and of others of all but lo.
 	NetworkReceiveBytes
 	NetworkReceivePackets
 	NetworkReceiveErrors
