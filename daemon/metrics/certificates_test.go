@@ -100,12 +100,18 @@ func (a *authority) pair(name string) tls.Certificate {
 	return pair
 }
 
+// pairConfig is a web configuration with a certificate for the server.
+func (a *authority) pairConfig() string {
+	a.t.Helper()
+	cert, key := a.issue("server", x509.ExtKeyUsageServerAuth)
+	return "tls_server_config:\n  cert_file: " + cert + "\n  key_file: " + key + "\n"
+}
+
 // webConfig writes a web configuration that wants certificates of a's for clients.
 func (a *authority) webConfig(extra string) string {
 	a.t.Helper()
-	cert, key := a.issue("server", x509.ExtKeyUsageServerAuth)
 	path := filepath.Join(a.dir, "web.yaml")
-	text := "tls_server_config:\n  cert_file: " + cert + "\n  key_file: " + key + "\n  min_version: TLS13\n" + extra
+	text := a.pairConfig() + "  min_version: TLS13\n" + extra
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		a.t.Fatal(err)
 	}

@@ -21,6 +21,7 @@
 //
 // Names of pods, images, cgroups and units are attacker input: they are cut, escaped and made valid UTF-8, so that none can add a
 // line, and of two series with the same labels only one is written, so that none can make a scrape fail. Labels of pods are served only if
-// they are named. Without TLS nothing but addresses of this machine is listened on. Connections, headers, scrapes at a time and the time that
-// each can take are bounded.
+// they are named. Without TLS nothing but addresses of this machine is listened on. Connections, also of each address, headers, scrapes at a time, the time
+// that each can take and what waits for those who do not read are bounded. The web configuration file and the certificates that it names are
+// read again for each connection; with one that cannot be used nobody is served. Who is denied is counted and told in the log, at a limited rate.
 package metrics

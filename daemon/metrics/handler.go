@@ -184,6 +184,7 @@ func (m *Server) writeScrapes(e *exposition) {
 			value(s)
 		}
 	}
+	m.denials.write(e)
 	write("noded_scrapes_total", "Scrapes that were answered.", func(s *scrapes) { e.count(s.done.Load(), 0) })
 	write("noded_scrapes_failed_total", "Scrapes that were not answered, or not whole.", func(s *scrapes) { e.count(s.failed.Load(), 0) })
 	write("noded_scrape_duration_seconds_total", "How long it took to make the answers to scrapes, without sending them.", func(s *scrapes) { e.seconds(s.nanoseconds.Load(), 0) })

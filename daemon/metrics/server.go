@@ -5,21 +5,20 @@ package metrics
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/exporter-toolkit/web"
-	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/netutil"
+	"golang.org/x/time/rate"
 
 	"github.com/noded/noded/daemon/config"
 )
@@ -27,11 +26,14 @@ import (
 const (
 	// maxConnections is how many connections there can be; more wait until one is closed.
 	maxConnections = 64
+	// connectionsPerAddress is how many of them one address can have, and streamsPerConnection how many requests a connection of HTTP/2.
+	connectionsPerAddress = 16
+	streamsPerConnection  = 8
 	// The times that a connection may take for each part of a request.
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second
 	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
+	idleTimeout   = 30 * time.Second
 	// maxHeaderBytes bounds the header of a request.
 	maxHeaderBytes = 16 << 10
 	// stopTimeout is how long scrapes have to end when the server stops.
@@ -72,6 +74,7 @@ type Server struct {
 	// buffers are *[]byte, compressors *gzip.Writer, that nobody uses.
 	buffers, compressors sync.Pool
 	room                 room
+	denials              denials
 }
 
 // podLabel is a label of pods that is served.
@@ -90,11 +93,14 @@ func New(c Config) (*Server, error) {
 	if m.registry, err = newRegistry(); err != nil {
 		return nil, err
 	}
+	m.denials.log = m.log
 	m.scrapes = m.newScrapes()
-	if c.WebConfigFile != "" {
-		if err := web.Validate(c.WebConfigFile); err != nil {
-			return nil, fmt.Errorf("metrics.web_config_file: read %s: %w", c.WebConfigFile, hint(err))
-		}
+	if _, err := readWeb(c.WebConfigFile, true); err != nil {
+		return nil, err
+	}
+	// It knows which headers can be set.
+	if err := web.Validate(c.WebConfigFile); err != nil {
+		return nil, fmt.Errorf("metrics.web_config_file: read %s: %w", c.WebConfigFile, err)
 	}
 	return m, nil
 }
@@ -122,19 +128,8 @@ func (m *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	if !access.restricted && !isLoopback(l.Addr()) {
-		m.log.Warn("everybody who can connect can read metrics; metrics.web_config_file has neither client_auth_type nor basic_auth_users", "address", l.Addr().String())
-	}
-	server := &http.Server{
-		Handler:           m.Handler(),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		// Whoever can connect can fill a log with errors of handshakes.
-		ErrorLog: slog.NewLogLogger(m.log.Handler(), slog.LevelDebug),
-	}
+	m.warn(access, l.Addr())
+	server := m.newServer(access)
 	stopped := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {
@@ -149,10 +144,13 @@ func (m *Server) Serve(ctx context.Context, l net.Listener) error {
 		case <-ended:
 		}
 	}()
-	m.log.Info("serving metrics", "address", l.Addr().String(), "tls", access.encrypted)
-	// What it would say of its start has been said.
-	quiet := slog.New(warnings{m.log.Handler()})
-	err = web.Serve(netutil.LimitListener(l, maxConnections), server, &web.FlagConfig{WebConfigFile: &m.config.WebConfigFile}, quiet)
+	m.log.Info("serving metrics", "address", l.Addr().String(), "tls", access.tls != nil)
+	limited := netutil.LimitListener(newShareListener(l, func(remote string) { m.denials.add(deniedConnections, remote, nil) }), maxConnections)
+	if access.tls != nil {
+		err = server.ServeTLS(limited, "", "")
+	} else {
+		err = server.Serve(limited)
+	}
 	close(ended)
 	<-stopped
 	_ = l.Close()
@@ -162,50 +160,79 @@ func (m *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// check reports whether what an address serves may be read by those who can connect to it.
-func (m *Server) check(a net.Addr) (access, error) {
-	access, err := m.access()
-	if err == nil && !access.encrypted && !isLoopback(a) {
+// warn tells who can read what is served, if that is everybody.
+func (m *Server) warn(access *webConfig, a net.Addr) {
+	switch {
+	case access.restricted():
+	case isLoopback(a):
+		m.log.Warn("every user of this machine, and every pod with its network, can read metrics; metrics.web_config_file can name basic_auth_users", "address", a.String())
+	default:
+		m.log.Warn("everybody who can connect can read metrics; metrics.web_config_file has neither client_auth_type nor basic_auth_users", "address", a.String())
+	}
+}
+
+// newServer returns what serves a listener.
+func (m *Server) newServer(access *webConfig) *http.Server {
+	server := &http.Server{
+		Handler:           m.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streamsPerConnection},
+		Protocols:         new(http.Protocols),
+		ErrorLog:          slog.NewLogLogger(serverLog{m.log.Handler(), &m.denials}, slog.LevelDebug),
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetHTTP2(access.HTTPConfig.HTTP2)
+	if m.config.WebConfigFile != "" {
+		server.Handler = newUsers(m.config.WebConfigFile, server.Handler, m.denials.request)
+	}
+	if limit := access.RateLimiterConfig; limit.Interval > 0 {
+		server.Handler = limitRate(server.Handler, rate.NewLimiter(rate.Every(limit.Interval), limit.Burst))
+	}
+	if access.tls == nil {
+		return server
+	}
+	next := []string{"http/1.1"}
+	if access.HTTPConfig.HTTP2 {
+		next = []string{"h2", "http/1.1"}
+	}
+	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
+	// The files may have been replaced since the last connection.
+	server.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		c, err := readWeb(m.config.WebConfigFile, true)
+		switch {
+		case err != nil:
+			return nil, err
+		case c.tls == nil:
+			return nil, errors.New("metrics.web_config_file: there is no certificate any more")
+		}
+		c.tls.NextProtos = next
+		return c.tls, nil
+	}
+	return server
+}
+
+// limitRate refuses requests beyond a rate.
+func limitRate(next http.Handler, limiter *rate.Limiter) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !limiter.Allow() {
+			http.Error(w, http.StatusText(http.StatusTooManyRequests), http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// check returns the web configuration if what an address serves may be read by those who can connect to it.
+func (m *Server) check(a net.Addr) (*webConfig, error) {
+	c, err := readWeb(m.config.WebConfigFile, true)
+	if err == nil && c.tls == nil && !isLoopback(a) {
 		err = fmt.Errorf("metrics.listen: %s is not an address of this machine alone, and metrics.web_config_file names no certificate", a)
 	}
-	return access, err
-}
-
-// access is who can read.
-type access struct {
-	// encrypted: there is a certificate. restricted: not everybody can.
-	encrypted, restricted bool
-}
-
-// access reads the web configuration file. That package web finds nothing wrong with it was seen in New.
-func (m *Server) access() (access, error) {
-	path := m.config.WebConfigFile
-	if path == "" {
-		return access{}, nil
-	}
-	data, err := os.ReadFile(filepath.Clean(path))
-	if err != nil {
-		return access{}, fmt.Errorf("metrics.web_config_file: %w", hint(err))
-	}
-	var c struct {
-		TLS   web.TLSConfig     `yaml:"tls_server_config"`
-		Users map[string]string `yaml:"basic_auth_users"`
-	}
-	if err := yaml.Unmarshal(data, &c); err != nil {
-		return access{}, fmt.Errorf("metrics.web_config_file: read %s: %w", path, err)
-	}
-	return access{
-		encrypted:  c.TLS.IsEnabled(),
-		restricted: len(c.Users) > 0 || c.TLS.ClientAuth == "RequireAndVerifyClientCert",
-	}, nil
-}
-
-// warnings lets only warnings and errors through.
-type warnings struct{ slog.Handler }
-
-// Enabled implements slog.Handler.
-func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+	return c, err
 }
 
 // isLoopback reports whether nobody but this machine can connect to an address.
