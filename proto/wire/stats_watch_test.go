@@ -77,6 +77,17 @@ func (f *fakeNode) change(id metric.ID, v uint64) uint64 {
 	return min(v+uint64(f.random.IntN(2e9)), math.MaxInt64)
 }
 
+// forget takes a number out of a set.
+func forget(s *metric.Set, id metric.ID) {
+	var rest metric.Set
+	for other := range metric.Count {
+		if v, ok := s.Get(other); ok && other != id {
+			rest.Put(other, v)
+		}
+	}
+	*s = rest
+}
+
 // look returns the next snapshot.
 func (f *fakeNode) look() *stats.Snapshot {
 	f.sequence++
@@ -114,7 +125,7 @@ func (f *fakeNode) look() *stats.Snapshot {
 			if f.random.IntN(2) == 0 {
 				for _, id := range f.metrics {
 					if f.random.IntN(8) == 0 {
-						u.Numbers.Delete(id)
+						forget(&u.Numbers, id)
 					} else if f.random.IntN(3) > 0 {
 						u.Numbers.Put(id, f.change(id, u.Numbers.Value(id)))
 					}
@@ -597,7 +608,7 @@ func (b *busyNode) look() *stats.Snapshot {
 		if i >= 0 && i%100 < b.idle && b.s.Sequence > 1 {
 			continue
 		}
-		u.Numbers.Add(metric.CPUUsage, uint64(math.Exp(b.random.Float64()*math.Log(500))*1e6))
+		u.Numbers.Put(metric.CPUUsage, u.Numbers.Value(metric.CPUUsage)+uint64(math.Exp(b.random.Float64()*math.Log(500))*1e6))
 		pages := int64(b.random.NormFloat64() * 200)
 		u.Numbers.Put(metric.MemoryWorkingSet, uint64(max(0, int64(u.Numbers.Value(metric.MemoryWorkingSet))+4096*pages)))
 	}

@@ -6,23 +6,33 @@ package cgroup
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 
 	cgroups "github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/fs"
+	"github.com/opencontainers/cgroups/fs2"
 
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
-// reference reads cgroups of version 1 as runc and cAdvisor do.
-func reference(t testing.TB, dirs []string) *fs.Manager {
+// reader is what reads cgroups as runc and cAdvisor do.
+type reader interface {
+	GetStats() (*cgroups.Stats, error)
+}
+
+func reference(t testing.TB, dirs []string) reader {
 	t.Helper()
+	config := &cgroups.Cgroup{Resources: &cgroups.Resources{}}
+	if dir, is2 := controller(t, dirs, "memory"); is2 {
+		m, err := fs2.NewManager(config, dir)
+		must(t, err)
+		return m
+	}
 	paths := make(map[string]string)
 	for _, c := range []string{"cpu", "cpuacct", "memory", "pids", "blkio"} {
-		paths[c] = dirOf(t, dirs, c)
+		paths[c], _ = controller(t, dirs, c)
 	}
-	m, err := fs.NewManager(&cgroups.Cgroup{Resources: &cgroups.Resources{}}, paths)
+	m, err := fs.NewManager(config, paths)
 	must(t, err)
 	return m
 }
@@ -34,7 +44,7 @@ func makeLimited(b *testing.B, n int) (paths []string, dirs [][]string) {
 	for i := range n {
 		name := fmt.Sprintf("c%03d", i)
 		paths, dirs = append(paths, parent+"/"+name), append(dirs, makeIn(b, parents, name))
-		must(b, os.WriteFile(filepath.Join(dirOf(b, dirs[i], "cpu"), "cpu.cfs_quota_us"), []byte("30000"), 0))
+		must(b, os.WriteFile(file(b, dirs[i], "cpu", "cpu.cfs_quota_us", "cpu.max"), []byte("30000"), 0))
 	}
 	return paths, dirs
 }
@@ -86,7 +96,7 @@ func BenchmarkRead(b *testing.B) {
 			})
 		}
 		b.Run(fmt.Sprintf("groups=%d/opencontainers", n), func(b *testing.B) {
-			managers := make([]*fs.Manager, n)
+			managers := make([]reader, n)
 			for i := range managers {
 				managers[i] = reference(b, dirs[i])
 			}

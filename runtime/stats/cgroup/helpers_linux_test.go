@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -132,10 +133,7 @@ var made atomic.Int64 // names of cgroups
 func makeCgroup(t testing.TB) (path string, dirs []string) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("making cgroups needs root")
-		}
-		t.Skip("making cgroups needs root")
+		missing(t, "making cgroups needs root")
 	}
 	name := fmt.Sprintf("noded-test-%d-%d", os.Getpid(), made.Add(1))
 	dirs, err := testcgroup.Make(name)
@@ -160,18 +158,52 @@ func makeIn(t testing.TB, dirs []string, name string) []string {
 	return in
 }
 
-// dirOf returns the directory of a controller.
-func dirOf(t testing.TB, dirs []string, controller string) string {
+// controller returns the directory of a controller among those of a cgroup, and whether it is of version 2. Where the machine does not have it the test
+// is skipped, but fails in CI.
+func controller(t testing.TB, dirs []string, name string) (dir string, version2 bool) {
 	t.Helper()
 	for _, dir := range dirs {
-		for name := range strings.SplitSeq(strings.Split(strings.TrimPrefix(dir, "/sys/fs/cgroup/"), "/")[0], ",") {
-			if name == controller {
-				return dir
-			}
+		if slices.Contains(strings.Split(strings.Split(strings.TrimPrefix(dir, "/sys/fs/cgroup/"), "/")[0], ","), name) {
+			return dir, false
 		}
 	}
-	t.Skipf("the %s controller of version 1 is not there", controller)
-	return ""
+	for _, dir := range dirs {
+		if has(dir, name) {
+			return dir, true
+		}
+		// It may be that nobody has switched it on.
+		if parent := filepath.Dir(dir); has(parent, name) {
+			must(t, os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+"+name), 0))
+			return dir, true
+		}
+	}
+	missing(t, "there is no controller ", name)
+	return "", false
+}
+
+// has reports whether a cgroup of version 2 has a controller.
+func has(dir, name string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "cgroup.controllers"))
+	return err == nil && slices.Contains(strings.Fields(string(text)), name)
+}
+
+// file returns a file of a controller, by its names in the two versions.
+func file(t testing.TB, dirs []string, name, version1, version2 string) string {
+	t.Helper()
+	dir, is2 := controller(t, dirs, name)
+	if is2 {
+		return filepath.Join(dir, version2)
+	}
+	return filepath.Join(dir, version1)
+}
+
+// missing skips a test for want of something, but fails it in CI.
+func missing(t testing.TB, why ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why...)
+	}
+	t.Skip(why...)
 }
 
 // openTree opens the tree of this machine.

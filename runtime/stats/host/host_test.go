@@ -455,27 +455,6 @@ func TestNetworkOfContainers(t *testing.T) {
 	}
 }
 
-func TestStartTime(t *testing.T) {
-	t.Parallel()
-	r := New(Config{Proc: "testdata/vm/proc"})
-	if got, err := r.StartTime(4711); got != 98760*time.Millisecond || err != nil {
-		t.Errorf("StartTime = %v, %v, want 98.76s", got, err)
-	}
-	if _, err := r.StartTime(4712); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("of a process that is gone: %v", err)
-	}
-	for _, text := range []string{
-		"", "4711 (a) S 1 2 3", "4711 a S 1 4711 4711 0 -1 4194560 9120 31415 61 220 12 34 56 78 20 0 1 0 9876 169082880 3161",
-		"1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 x 1 1", "1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 18446744073709551615 1 1",
-		// Cut off in the middle of the number.
-		"1 (a) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 98",
-	} {
-		if got, err := parseStartTime([]byte(text)); !errors.Is(err, errNoStart) {
-			t.Errorf("parseStartTime(%q) = %v, %v, want %v", text, got, err, errNoStart)
-		}
-	}
-}
-
 func TestReadFile(t *testing.T) {
 	t.Parallel()
 	dir := files(t, map[string]string{"large": strings.Repeat("x", maxFile+1), "small": "abc"})

@@ -16,9 +16,6 @@ func (s *Set) Put(id ID, v uint64) {
 	s.values[id] = v
 }
 
-// Add adds to a number, which is 0 before it is set.
-func (s *Set) Add(id ID, v uint64) { s.Put(id, s.values[id]+v) }
-
 // Get returns a number; ok is false if it is not known.
 func (s *Set) Get(id ID) (v uint64, ok bool) { return s.values[id], s.Has(id) }
 
@@ -27,12 +24,6 @@ func (s *Set) Value(id ID) uint64 { return s.values[id] }
 
 // Has reports whether a number is known.
 func (s *Set) Has(id ID) bool { return s.has&(1<<id) != 0 }
-
-// Delete forgets a number.
-func (s *Set) Delete(id ID) {
-	s.has &^= 1 << id
-	s.values[id] = 0
-}
 
 // Reset forgets all numbers.
 func (s *Set) Reset() { *s = Set{} }
