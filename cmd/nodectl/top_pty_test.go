@@ -5,25 +5,29 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
 // screenSession is nodectl on a terminal.
 type screenSession struct {
-	command  *exec.Cmd
-	terminal *os.File
+	command *exec.Cmd
+	// terminal is the end of the terminal where the person is, far the other one. before is how it was set before nodectl began.
+	terminal, far *os.File
+	before        *unix.Termios
 	// mu guards the field below: what the terminal received.
 	mu  sync.Mutex
 	out bytes.Buffer
@@ -31,16 +35,32 @@ type screenSession struct {
 	ended chan struct{}
 }
 
-// openSession starts nodectl on a terminal. It is killed if it does not end in time.
+// openSession starts nodectl on a terminal.
 func openSession(t *testing.T, size pty.Winsize, env []string, args ...string) *screenSession {
 	t.Helper()
 	program, err := exec.LookPath("nodectl")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openProgram(t, size, env, program, args...)
+}
+
+// openProgram starts a program on a terminal of its own. It is killed if it does not end in time.
+func openProgram(t *testing.T, size pty.Winsize, env []string, program string, args ...string) *screenSession {
+	t.Helper()
+	var err error
 	s := &screenSession{command: exec.Command(program, args...), ended: make(chan struct{})}
 	s.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "TZ=UTC", "LANG=C.UTF-8"}, env...)
-	if s.terminal, err = pty.StartWithSize(s.command, &size); err != nil {
+	if s.terminal, s.far, err = pty.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := pty.Setsize(s.terminal, &size); err != nil {
+		t.Fatal(err)
+	}
+	s.before = s.settings(t)
+	s.command.Stdin, s.command.Stdout, s.command.Stderr = s.far, s.far, s.far
+	s.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	timer := time.AfterFunc(60*time.Second, func() { _ = s.command.Process.Kill() })
@@ -53,10 +73,29 @@ func openSession(t *testing.T, size pty.Winsize, env []string, args ...string) *
 		timer.Stop()
 		_ = s.command.Process.Kill()
 		_ = s.command.Wait()
+		_ = s.far.Close()
 		_ = s.terminal.Close()
 		<-s.ended
 	})
 	return s
+}
+
+// settings are how the terminal is set.
+func (s *screenSession) settings(t *testing.T) *unix.Termios {
+	t.Helper()
+	got, err := unix.IoctlGetTermios(int(s.far.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// restored wants that the terminal is as it was before.
+func (s *screenSession) restored(t *testing.T) {
+	t.Helper()
+	if diff := cmp.Diff(s.before, s.settings(t)); diff != "" {
+		t.Errorf("the terminal is set otherwise (-before +after):\n%s", diff)
+	}
 }
 
 type writerFunc func([]byte) (int, error)
@@ -120,6 +159,8 @@ func (s *screenSession) press(t *testing.T, keys string) {
 func (s *screenSession) end(t *testing.T, code int) string {
 	t.Helper()
 	err := s.command.Wait()
+	s.restored(t)
+	_ = s.far.Close()
 	<-s.ended
 	if got := s.command.ProcessState.ExitCode(); got != code {
 		t.Errorf("ended with %d (%v), want %d: %q", got, err, code, s.out.String())
@@ -155,11 +196,10 @@ const enterScreen, leaveScreen = "\x1b[?1049h", "\x1b[?1049l"
 func TestTopScreen(t *testing.T) {
 	t.Parallel()
 	s := openSession(t, pty.Winsize{Rows: 12, Cols: 110}, topStats(t), "top", "pod", "--watch")
-	before, err := unix.IoctlGetTermios(int(s.terminal.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
 	at := s.await(t, 0, `kube-apiserver-node1 +250m`)
+	if raw := s.settings(t); raw.Lflag&unix.ICANON != 0 {
+		t.Errorf("the terminal is not taken over: %x", raw.Lflag)
+	}
 	s.follows(t)
 	s.press(t, "m")
 	at = s.await(t, at, `memory`)
@@ -185,13 +225,6 @@ func TestTopScreen(t *testing.T) {
 	}
 	if strings.Contains(out, "\x1b[31m.service") {
 		t.Errorf("a name drives the terminal: %q", out)
-	}
-	after, err := unix.IoctlGetTermios(int(s.terminal.Fd()), unix.TCGETS)
-	if err != nil && !errors.Is(err, unix.EIO) {
-		t.Fatal(err)
-	}
-	if err == nil && (after.Lflag != before.Lflag && after.Lflag&unix.ECHO == 0) {
-		t.Errorf("the terminal does not echo any more: %x", after.Lflag)
 	}
 }
 
@@ -219,11 +252,85 @@ func TestTopScreenEnds(t *testing.T) {
 	}
 }
 
-// TestTopScreenRefused: a terminal that nobody can draw on is told of, and left as it is.
-func TestTopScreenRefused(t *testing.T) {
+// TestTopScreenTerminals: a terminal of a name that nobody knows has a screen, in any locale, and one that can only print gets tables.
+func TestTopScreenTerminals(t *testing.T) {
 	t.Parallel()
-	s := openSession(t, pty.Winsize{Rows: 10, Cols: 60}, append(topStats(t), "TERM=no-such-terminal"), "top", "node", "-w")
-	if out := s.end(t, 2); !strings.Contains(out, `error: a terminal of type "no-such-terminal" is not known`) || strings.Contains(out, enterScreen) {
-		t.Errorf("%q", out)
+	env := topStats(t)
+	for _, tt := range []struct {
+		name, env string
+		screen    bool
+		trend     string
+		code      int
+	}{
+		{"unknown name", "TERM=no-such-terminal", true, "█", 0},
+		{"another locale", "LC_ALL=de_DE.ISO-8859-1", true, "%", 0},
+		{"UTF-8 by another name", "LC_ALL=ja_JP.utf8", true, "█", 0},
+		{"dumb", "TERM=dumb", false, "", 130},
+		{"no name", "TERM=", false, "", 130},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := openSession(t, pty.Winsize{Rows: 10, Cols: 100}, append(slices.Clone(env), tt.env), "top", "node", "-w")
+			if tt.screen {
+				s.await(t, 0, `node1 +1250m +3072Mi.*`+tt.trend+` `)
+			} else {
+				at := s.await(t, 0, `node1 +1250m +31% +3072Mi`)
+				s.await(t, at, `node1 +1250m +31% +3072Mi`)
+			}
+			s.press(t, "\x03")
+			if out := s.end(t, tt.code); strings.Contains(out, enterScreen) != tt.screen || strings.Contains(out, "\x1b") != tt.screen {
+				t.Errorf("%q", out)
+			}
+		})
+	}
+}
+
+// TestTopScreenStops: control Z gives the terminal back to the shell until fg.
+func TestTopScreenStops(t *testing.T) {
+	t.Parallel()
+	shell, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash: ", err)
+	}
+	s := openProgram(t, pty.Winsize{Rows: 10, Cols: 80}, append(topStats(t), "PS1=ready> "), shell, "--norc", "--noprofile", "--noediting", "-i")
+	at := s.await(t, 0, `ready> `)
+	s.press(t, "nodectl top node -w\n")
+	at = s.await(t, at, `node1 +1250m`)
+	s.press(t, "\x1a")
+	at = s.await(t, at, `\x1b\[\?1049l(.|\n)*Stopped.*\r\nready> `)
+	if s.settings(t).Lflag&unix.ECHO == 0 {
+		t.Error("the terminal does not echo")
+	}
+	s.press(t, "fg\n")
+	// It is drawn anew, word by word.
+	at = s.await(t, at, `\x1b\[\?1049h(.|\n)*1250m`)
+	s.press(t, "q")
+	s.await(t, at, `ready> `)
+	s.press(t, "exit\n")
+	s.end(t, 0)
+}
+
+// TestTopScreenAway: that noded is away is said, and that it is back is to be seen.
+func TestTopScreenAway(t *testing.T) {
+	t.Parallel()
+	socket := filepath.Join(t.TempDir(), "s")
+	stop, err := serveStats(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := openSession(t, pty.Winsize{Rows: 10, Cols: 100}, []string{"NODECTL_ADDRESS=unix://" + socket}, "top", "node", "-w")
+	at := s.await(t, 0, `node1 +1250m`)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	at = s.await(t, at, `error: noded went away`)
+	if stop, err = serveStats(socket); err != nil {
+		t.Fatal(err)
+	}
+	s.await(t, at, `\? help`)
+	s.press(t, "q")
+	s.end(t, 0)
+	if err := stop(); err != nil {
+		t.Error(err)
 	}
 }

@@ -216,6 +216,8 @@ func (f *topFlags) exclusive(flags *pflag.FlagSet) error {
 		return &usageError{err: errors.New("--since cannot be used with --show-swap: it is about CPU and memory")}
 	case f.since != "" && f.sortBy != "" && f.sortBy != sortByCPU && f.sortBy != sortByMemory:
 		return &usageError{err: fmt.Errorf("--since cannot be used with --sort-by %s: it is about CPU and memory", f.sortBy), hint: "--sort-by cpu"}
+	case f.sum && slices.Contains([]string{"json", "yaml", "name"}, f.format):
+		return &usageError{err: fmt.Errorf("--sum cannot be used with -o %s: it has no place there", f.format)}
 	case f.watch && (f.format == "yaml" || f.format == "name"):
 		return &usageError{err: fmt.Errorf("--watch cannot be used with -o %s", f.format), hint: "-o json"}
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/gdamore/tcell/v2"
-	"github.com/mattn/go-runewidth"
 
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
@@ -22,15 +21,33 @@ const (
 )
 
 // keyHelp is the last line.
-const keyHelp = "q quit  / filter  tab p o u view  sort: c m n d s a  space pause"
+const keyHelp = "q quit  ? help  / filter  tab p o u view  sort: c m n d s a  space pause"
+
+// keyTable explains all keys.
+func keyTable() []string {
+	return []string{
+		"q  Ctrl-C            leave",
+		"p  o  u              pods, containers, units",
+		"Tab  Shift-Tab       the next view, the one before; the node is one of them",
+		"c  m  n  d  s  a     sort by CPU, memory, network, disk, swap, name",
+		"/                    show only names that contain what is typed",
+		"Enter  Escape        keep that; show all again",
+		"space                hold the screen, and go on",
+		"arrows  Page Up  Page Down  Home  End    scroll",
+		"Ctrl-L  Ctrl-Z       draw anew; stop, and go on with fg",
+		"?                    this; any key goes back",
+	}
+}
 
 // liveColumn is a column of the screen.
 type liveColumn struct {
 	title string
-	// width is fixed; 0 for a name, which is as wide as it needs.
+	// width is fixed; of names it is what they need.
 	width int
-	// cell returns what a row has there. Names are to the left, all else to the right.
+	// cell returns what a row has there.
 	cell func(r *topRow) string
+	// name: it is to the left, all else to the right.
+	name bool
 }
 
 // draw draws everything anew; tcell sends the terminal what changed.
@@ -44,15 +61,21 @@ func (s *liveScreen) draw() {
 	if s.look != nil {
 		rows = s.rows()
 	}
-	s.put(2, width, s.statusLine(len(rows)), plain)
-	s.drawRows(rows, width, height)
+	s.put(2, width, s.statusLine(rows), plain)
+	if s.help {
+		for i, line := range keyTable() {
+			s.put(headLines-1+i, width, line, plain)
+		}
+	} else {
+		s.drawRows(rows, width, height)
+	}
 	s.drawFoot(width, height)
 	s.screen.Show()
 }
 
 // put writes a line, cut to the width.
 func (s *liveScreen) put(y, width int, text string, style tcell.Style) {
-	s.screen.PutStrStyled(0, y, runewidth.Truncate(shown(text), width, ""), style)
+	s.screen.PutStrStyled(0, y, cellWidth().Truncate(shown(text), width, ""), style)
 }
 
 // shown makes text of others safe for a cell: no control characters, no tabulators.
@@ -83,7 +106,7 @@ func (s *liveScreen) usageLine() string {
 }
 
 // statusLine says what the rows are.
-func (s *liveScreen) statusLine(count int) string {
+func (s *liveScreen) statusLine(rows []topRow) string {
 	what := plural(s.view)
 	if s.view == stats.KindNode {
 		what = "node"
@@ -92,12 +115,23 @@ func (s *liveScreen) statusLine(count int) string {
 		return what + " ..."
 	}
 	order := s.sortBy
-	if order == "" {
+	switch {
+	case order != "":
+	case s.view == stats.KindUnit:
+		order = "path"
+	default:
 		order = "name"
 	}
 	line := fmt.Sprintf("%d %s by %s", len(s.look.rows), what, order)
 	if s.filter != "" {
-		line = fmt.Sprintf("%d of %d %s by %s, with %q", count, len(s.look.rows), what, order, s.filter)
+		line = fmt.Sprintf("%d of %d %s by %s, with %q", len(rows), len(s.look.rows), what, order, s.filter)
+	}
+	if s.flags.sum {
+		var total topRow
+		for i := range rows {
+			total.add(&rows[i])
+		}
+		line += fmt.Sprintf("; together CPU %s, memory %s", total.cpu.millicores(), total.memory.mebibytes())
 	}
 	if len(s.look.problems) > 0 {
 		line += "; " + s.look.problems[0]
@@ -125,7 +159,7 @@ func (s *liveScreen) drawRows(rows []topRow, width, height int) {
 	s.page = max(height-headLines-footLines, 0)
 	s.first = max(min(s.first, len(rows)-s.page), 0)
 	rows = rows[s.first:min(s.first+s.page, len(rows))]
-	columns := s.fit(rows, width)
+	columns := s.fit(width)
 	heading := tcell.StyleDefault.Reverse(true)
 	if height > headLines {
 		s.put(headLines-1, width, strings.Repeat(" ", width), heading)
@@ -133,7 +167,7 @@ func (s *liveScreen) drawRows(rows []topRow, width, height int) {
 	}
 	for i := range rows {
 		style := tcell.StyleDefault
-		if s.look.old(rows[i].Usage) {
+		if s.old(&rows[i]) {
 			style = style.Dim(true)
 		}
 		s.drawCells(headLines+i, columns, style, func(c *liveColumn) string { return c.cell(&rows[i]) })
@@ -145,35 +179,40 @@ const columnGap = 2
 
 // drawCells draws a row.
 func (s *liveScreen) drawCells(y int, columns []liveColumn, style tcell.Style, cell func(c *liveColumn) string) {
+	cells := cellWidth()
 	x := 0
 	for i := range columns {
 		c := &columns[i]
-		text := runewidth.Truncate(shown(cell(c)), c.width, "~")
+		text := cells.Truncate(shown(cell(c)), c.width, "~")
 		at := x
-		if !c.isName() {
-			at += c.width - runewidth.StringWidth(text)
+		if !c.name {
+			at += c.width - cells.StringWidth(text)
 		}
 		s.screen.PutStrStyled(at, y, text, style)
 		x += c.width + columnGap
 	}
 }
 
-// isName reports whether the column is of names.
-func (c *liveColumn) isName() bool {
-	return c.title == "NAME" || c.title == "POD" || c.title == "NAMESPACE"
+// measure makes the columns of names as wide as all rows of this view need, and never narrower, so that they stay where they are.
+func (s *liveScreen) measure() {
+	cells := cellWidth()
+	for _, c := range s.flags.inView(s.view).nameColumns() {
+		width := max(s.widths[c.title], cells.StringWidth(c.title))
+		for i := range s.look.rows {
+			width = max(width, cells.StringWidth(shown(c.cell(&s.look.rows[i]))))
+		}
+		s.widths[c.title] = width
+	}
 }
 
 // fit returns the columns that there is room for, with their widths: names get what they need, others come in the order of their weight while
 // they fit. If not even the first of these do, names are cut.
-func (s *liveScreen) fit(rows []topRow, width int) []liveColumn {
+func (s *liveScreen) fit(width int) []liveColumn {
 	const firstColumns = 2
 	var columns []liveColumn
 	used := 0
 	for _, c := range s.flags.inView(s.view).nameColumns() {
-		l := liveColumn{title: c.title, width: runewidth.StringWidth(c.title), cell: c.cell}
-		for i := range rows {
-			l.width = max(l.width, runewidth.StringWidth(shown(c.cell(&rows[i]))))
-		}
+		l := liveColumn{title: c.title, width: max(s.widths[c.title], len(c.title)), cell: c.cell, name: true}
 		used += l.width + columnGap
 		columns = append(columns, l)
 	}
@@ -202,36 +241,59 @@ func (s *liveScreen) fit(rows []topRow, width int) []liveColumn {
 
 // figures are the columns that are no names, the most important one first.
 func (s *liveScreen) figures() []liveColumn {
-	const amounts, rate = 9, 9
-	columns := []liveColumn{
-		{"CPU", amounts, func(r *topRow) string { return r.cpu.millicores() }},
-		{"MEMORY", amounts, func(r *topRow) string { return r.memory.mebibytes() }},
-		{"CPU TREND", sparkWidth, func(r *topRow) string { return s.spark(r.Entity.Key) }},
+	// As wide as "<unknown>" is.
+	const figure = 9
+	var columns []liveColumn
+	add := func(title string, cell func(r *topRow) string) {
+		columns = append(columns, liveColumn{title: title, width: figure, cell: cell})
 	}
+	swap := func(r *topRow) string { return r.swap.mebibytes() }
+	add("CPU", func(r *topRow) string { return r.cpu.millicores() })
+	add("MEMORY", func(r *topRow) string { return r.memory.mebibytes() })
+	if s.flags.showSwap {
+		add("SWAP", swap)
+	}
+	columns = append(columns, liveColumn{title: "CPU TREND", width: sparkWidth, cell: func(r *topRow) string { return s.spark(r.Entity.Key) }})
 	if s.view == stats.KindContainer {
-		columns = append(columns, liveColumn{"LIMIT", amounts, memoryLimit}, liveColumn{"MEM%", 6, limitPercent})
+		add("LIMIT", memoryLimit)
+		add("MEM%", limitPercent)
 	}
-	columns = append(columns, liveColumn{"TASKS", 9, tasksColumn().cell})
+	add("TASKS", tasksColumn().cell)
 	if s.view == stats.KindPod || s.view == stats.KindNode {
-		columns = append(columns, liveColumn{"IN/s", rate, networkCell(metric.NetworkReceiveBytes)}, liveColumn{"OUT/s", rate, networkCell(metric.NetworkTransmitBytes)})
+		add("IN/s", networkCell(metric.NetworkReceiveBytes))
+		add("OUT/s", networkCell(metric.NetworkTransmitBytes))
 	}
-	return append(columns, liveColumn{"READ/s", rate, rateCell(metric.IOReadBytes)}, liveColumn{"WRITE/s", rate, rateCell(metric.IOWriteBytes)},
-		liveColumn{"SWAP", amounts, func(r *topRow) string { return r.swap.mebibytes() }})
+	add("READ/s", rateCell(metric.IOReadBytes))
+	add("WRITE/s", rateCell(metric.IOWriteBytes))
+	if !s.flags.showSwap {
+		add("SWAP", swap)
+	}
+	if s.flags.format == "wide" {
+		if s.view == stats.KindContainer {
+			add("THROTTLED", throttled)
+			add("RESTARTS", func(r *topRow) string { return fmt.Sprint(r.Entity.Run) })
+		}
+		add("AGE", func(r *topRow) string { return ago(s.look.age(r.Usage)) })
+	}
+	return columns
 }
 
-// drawFoot draws the last line: what is typed, what is wrong, or what the keys are.
+// drawFoot draws the last line: what is typed, what is wrong, or what the keys are, which a screen of a few lines has no room for.
 func (s *liveScreen) drawFoot(width, height int) {
-	if height <= 0 {
-		return
-	}
 	s.screen.HideCursor()
 	text, style := keyHelp, tcell.StyleDefault.Dim(true)
+	silence := s.silence()
 	switch {
 	case s.typing:
 		text, style = "filter: "+s.filter, tcell.StyleDefault
-		s.screen.ShowCursor(min(runewidth.StringWidth(shown(text)), width-1), height-1)
+		s.screen.ShowCursor(min(cellWidth().StringWidth(shown(text)), width-1), height-1)
 	case s.err != nil:
 		text, style = "error: "+s.err.Error(), tcell.StyleDefault.Bold(true)
+	case silence > 0:
+		text, style = "noded has said nothing for "+ago(silence), tcell.StyleDefault.Bold(true)
+	case height < headLines:
+		return
 	}
+	s.put(height-1, width, strings.Repeat(" ", width), style)
 	s.put(height-1, width, strings.ReplaceAll(text, "\n", "; "), style)
 }

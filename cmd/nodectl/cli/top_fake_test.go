@@ -6,6 +6,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal/glob"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
-	"github.com/noded/noded/proto/wire"
 	"github.com/noded/noded/runtime/inventory"
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
@@ -27,11 +27,19 @@ type fakeStats struct {
 	usages  []stats.Usage
 	history stats.QueryResult
 	err     error
+	// problems are those of lists.
+	problems []string
 	// rateless is how many times it is asked before it has rates; asked counts.
 	rateless, asked int
 	queries         []stats.QueryRequest
-	// looks makes WatchStats tell of a look; nil: it never does.
+	// looks makes WatchStatsList tell of a look, and every does so each time that it is over; look counts both.
 	looks chan struct{}
+	every time.Duration
+	look  int
+	// breaks are told to who watches.
+	breaks chan error
+	// watched are the requests of WatchStatsList.
+	watched []client.StatsListWatchRequest
 }
 
 var _ nodeSource = (*fakeStats)(nil)
@@ -47,6 +55,7 @@ func (n *fakeStats) NodeStats(context.Context) (*client.NodeStats, error) {
 	}
 	node := n.node
 	node.Usage = n.ask(node.Usage)
+	node.Usage.Time = node.Usage.Time.Add(time.Duration(n.look) * time.Second)
 	return &node, nil
 }
 
@@ -66,9 +75,11 @@ func (n *fakeStats) ListStats(_ context.Context, sel stats.Selection) (*client.S
 	if n.err != nil {
 		return nil, n.err
 	}
-	list := &client.StatsList{Node: "node1", Now: fakeNow, Interval: time.Second}
+	list := &client.StatsList{Node: "node1", Now: fakeNow, Interval: time.Second, Problems: n.problems, Time: fakeNow.Add(time.Duration(n.look) * time.Second)}
 	if slices.Contains(sel.Kinds, stats.KindNode) {
-		list.Usages = append(list.Usages, n.node.Usage)
+		u := n.ask(n.node.Usage)
+		u.Time = u.Time.Add(time.Duration(n.look) * time.Second)
+		list.Usages = append(list.Usages, u)
 	}
 	for _, name := range sel.Units {
 		if !glob.IsPattern(name) && !slices.ContainsFunc(n.usages, func(u stats.Usage) bool { return u.Entity.Name == name }) {
@@ -99,16 +110,51 @@ func (n *fakeStats) QueryStats(_ context.Context, req stats.QueryRequest) (*clie
 	return &client.StatsHistory{Node: "node1", QueryResult: n.history}, n.err
 }
 
-func (n *fakeStats) WatchStats(ctx context.Context, _ client.StatsWatchRequest, yield func(*wire.StatsLook) error) error {
+func (n *fakeStats) WatchStatsList(ctx context.Context, req client.StatsListWatchRequest, yield func(*client.StatsList) error) error {
+	n.mu.Lock()
+	n.watched = append(n.watched, req)
+	n.mu.Unlock()
+	var tick <-chan time.Time
+	if n.every > 0 {
+		ticker := time.NewTicker(n.every)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	var away error
 	for {
-		select {
-		case <-n.looks:
-			if err := yield(&wire.StatsLook{}); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+		list, err := n.ListStats(ctx, req.Selection)
+		var missing *inventory.NotFoundError
+		if errors.As(err, &missing) {
+			n.mu.Lock()
+			list = &client.StatsList{Node: "node1", Now: fakeNow, Interval: time.Second, Problems: []string{err.Error()}, Time: fakeNow.Add(time.Duration(n.look) * time.Second)}
+			n.mu.Unlock()
+			err = nil
 		}
+		if err == nil && away != nil && req.OnResume != nil {
+			req.OnResume(client.Resume{Cause: away, Away: 5 * time.Second})
+		}
+		away = nil
+		if err == nil {
+			err = yield(list)
+		}
+		if err != nil {
+			return err
+		}
+		for looked := false; !looked; {
+			select {
+			case <-n.looks:
+				looked = true
+			case <-tick:
+				looked = true
+			case away = <-n.breaks:
+				req.OnBreak(client.Break{Cause: away, Wait: 30 * time.Second})
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		n.mu.Lock()
+		n.look++
+		n.mu.Unlock()
 	}
 }
 
@@ -166,7 +212,7 @@ func (f figures) of(e stats.Entity) stats.Usage {
 
 // busyNode is a node with two pods, of which one has two containers, a container of its own, and units.
 func busyNode() *fakeStats {
-	n := &fakeStats{looks: make(chan struct{})}
+	n := &fakeStats{looks: make(chan struct{}), breaks: make(chan error)}
 	n.node = client.NodeStats{
 		Node: "node1", Now: fakeNow, Interval: time.Second,
 		Machine: stats.Machine{CPUs: 8, Cores: 4, Sockets: 1, MemoryBytes: 16 << 30, SwapBytes: 2 << 30, CPUModel: "EPYC", BootTime: fakeNow.Add(-72 * time.Hour), CgroupVersion: 2, Pressure: true},

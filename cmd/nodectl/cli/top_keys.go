@@ -29,14 +29,21 @@ func (s *liveScreen) handle(event tcell.Event) (end bool, err error) {
 	case *tcell.EventError:
 		return true, e
 	case *tcell.EventKey:
-		if e.Key() == tcell.KeyCtrlC {
+		switch {
+		case e.Key() == tcell.KeyCtrlC:
 			return true, nil
-		}
-		if s.typing {
+		case e.Key() == tcell.KeyCtrlZ:
+			return false, s.stop()
+		case e.Key() == tcell.KeyCtrlL:
+			s.screen.Sync()
+		case s.typing:
 			s.typeKey(e)
-			return false, nil
+		case s.help:
+			s.help = false
+			return e.Key() == tcell.KeyRune && e.Rune() == 'q', nil
+		default:
+			return s.key(e), nil
 		}
-		return s.key(e), nil
 	}
 	return false, nil
 }
@@ -98,7 +105,9 @@ func (s *liveScreen) letter(r rune) (end bool) {
 	case '/':
 		s.typing, s.filter = true, ""
 	case ' ':
-		s.paused = !s.paused
+		s.pause()
+	case '?':
+		s.help = true
 	}
 	return false
 }

@@ -6,17 +6,19 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal/glob"
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
 const (
-	// rateWait is how long the first rates are waited for, rateRetry how often they are asked for.
+	// rateWait is how long the first rates are waited for, rateRetry how often those of the node are asked for.
 	rateWait  = 2 * time.Second
 	rateRetry = 200 * time.Millisecond
 	// oldIntervals is how many intervals old a figure is that is called old.
@@ -33,6 +35,8 @@ type topLook struct {
 	problems  []string
 	now       time.Time
 	interval  time.Duration
+	// time tells looks apart: when this one began.
+	time time.Time
 }
 
 // topRow is what one entity uses.
@@ -67,6 +71,11 @@ func (r *topRow) rated() bool {
 	return r.cpu.known || r.Entity.Key.Kind == stats.KindPod && r.Sum.Containers == 0 || r.Entity.Key.Kind != stats.KindPod && !r.Numbers.Has(metric.CPUUsage)
 }
 
+// rated reports whether all rates are known that will be.
+func (l *topLook) rated() bool {
+	return !slices.ContainsFunc(l.rows, func(r topRow) bool { return !r.rated() })
+}
+
 // look asks once.
 func (f *topFlags) look(ctx context.Context, b statsBackend) (*topLook, error) {
 	if f.kind == stats.KindNode {
@@ -77,44 +86,76 @@ func (f *topFlags) look(ctx context.Context, b statsBackend) (*topLook, error) {
 		if len(f.names) > 0 && f.names[0] != n.Node {
 			return nil, &notFoundError{err: fmt.Errorf("node %q not found: this is %s", f.names[0], n.Node), hint: "nodectl top node " + n.Node}
 		}
-		return &topLook{node: n.Node, machine: n.Machine, nodeUsage: &n.Usage, rows: []topRow{rowOf(&n.Usage)}, problems: n.Problems, now: n.Now, interval: n.Interval}, nil
+		list := &client.StatsList{Node: n.Node, Usages: []stats.Usage{n.Usage}, Problems: n.Problems, Now: n.Now, Interval: n.Interval}
+		return f.lookOf(list, n.Machine), nil
 	}
 	list, err := b.ListStats(ctx, f.selection())
 	if err != nil {
 		return nil, err
 	}
-	l := &topLook{node: list.Node, problems: list.Problems, now: list.Now, interval: list.Interval}
-	for i := range list.Usages {
-		u := &list.Usages[i]
-		if u.Entity.Key.Kind == stats.KindNode {
-			l.nodeUsage = u
-			continue
-		}
-		if f.containers && u.Entity.UID == "" && u.Entity.Pod == "" {
-			continue
-		}
-		l.rows = append(l.rows, rowOf(u))
-	}
-	f.sort(l.rows)
-	return l, nil
+	return f.lookOf(list, stats.Machine{}), nil
 }
 
-// firstLook asks, and goes on asking for a moment while rates are missing.
+// lookOf is what a list has of what the options ask for. machine is what the node has, if rows need it.
+func (f *topFlags) lookOf(list *client.StatsList, machine stats.Machine) *topLook {
+	l := &topLook{node: list.Node, machine: machine, problems: list.Problems, now: list.Now, interval: list.Interval, time: list.Time}
+	for i := range list.Usages {
+		u := &list.Usages[i]
+		switch {
+		case u.Entity.Key.Kind == stats.KindNode:
+			l.nodeUsage = u
+			if f.kind == stats.KindNode {
+				l.rows, l.time = append(l.rows, rowOf(u)), u.Time
+			}
+		case f.containers && u.Entity.UID == "" && u.Entity.Pod == "":
+		default:
+			l.rows = append(l.rows, rowOf(u))
+		}
+	}
+	f.sort(l.rows)
+	return l
+}
+
+// firstLook asks. If rates of what is new are missing it has noded look once more.
 func (f *topFlags) firstLook(ctx context.Context, b statsBackend) (*topLook, error) {
-	timer := time.NewTimer(0)
+	first, err := f.look(ctx, b)
+	if err != nil || first.rated() || f.format == "name" && f.sortBy == "" {
+		return first, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, rateWait)
+	defer cancel()
+	newest, enough := first, errors.New("enough")
+	// What there is without rates is an answer, too, if there is no other.
+	_ = f.watchLooks(waiting, b, lookWatch{machine: first.machine}, func(l *topLook) error {
+		if newest = l; l.rated() || !l.time.Equal(first.time) {
+			return enough
+		}
+		return nil
+	})
+	return newest, ctx.Err()
+}
+
+// lookWatch is what a watch needs beside the options: what the node has, and who is told of breaks; nil for nobody.
+type lookWatch struct {
+	machine  stats.Machine
+	onBreak  func(client.Break)
+	onResume func(client.Resume)
+}
+
+// watchLooks calls yield with what is known, and after each look at the node, of which there is one each watchInterval meanwhile.
+func (f *topFlags) watchLooks(ctx context.Context, b statsBackend, w lookWatch, yield func(*topLook) error) error {
+	req := client.StatsListWatchRequest{OnBreak: w.onBreak, OnResume: w.onResume}
+	req.Selection, req.Interval = f.selection(), watchInterval
+	return b.WatchStatsList(ctx, req, func(list *client.StatsList) error { return yield(f.lookOf(list, w.machine)) })
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
-	<-timer.C
-	for deadline := time.Now().Add(rateWait); ; {
-		l, err := f.look(ctx, b)
-		if err != nil || !slices.ContainsFunc(l.rows, func(r topRow) bool { return !r.rated() }) || !time.Now().Before(deadline) {
-			return l, err
-		}
-		timer.Reset(rateRetry)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -146,7 +187,7 @@ func (f *topFlags) sort(rows []topRow) {
 	})
 }
 
-// podKey names the pod of a container.
+// podOf names the pod of a container.
 func podOf(r *topRow) string {
 	return r.Entity.Namespace + "/" + r.Entity.Pod + "/" + r.Entity.UID
 }

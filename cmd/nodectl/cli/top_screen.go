@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ import (
 type liveScreen struct {
 	flags  *topFlags
 	screen tcell.Screen
+	// suspend stops the program until it is to go on.
+	suspend func() error
 	// view is what has rows, sortBy how they are sorted: empty for by name.
 	view   stats.Kind
 	sortBy string
@@ -27,14 +30,22 @@ type liveScreen struct {
 	filter string
 	typing bool
 	paused bool
+	// help: the keys are explained instead of rows.
+	help bool
 	// first is the number of the first row that is shown, page how many fit.
 	first, page int
-	// node and look are of the newest frame that was taken; look is nil until the first of this view.
-	node *client.NodeStats
-	look *topLook
-	err  error
+	// node and look are of the newest frame that was taken, which came at taken; look is nil until the first of this view.
+	node  *client.NodeStats
+	look  *topLook
+	taken time.Time
+	// held are the frames that came while the screen was paused, the newest last.
+	held []frame
+	// err is what is wrong now.
+	err error
 	// traces are what was used before, for the sparklines.
 	traces map[stats.Key]*trace
+	// widths are those of columns of names by their titles: what was needed in this view so far.
+	widths map[string]int
 
 	// views tells the fetcher what to ask for: the newest word counts.
 	views chan stats.Kind
@@ -47,23 +58,20 @@ type frame struct {
 	view stats.Kind
 	look *topLook
 	err  error
-}
-
-// checkTerminal refuses terminals that tcell has no description of: it would run a program to look for one.
-func (g *globals) checkTerminal() error {
-	if g.os == "windows" {
-		return nil
-	}
-	name := g.Getenv("TERM")
-	if _, err := terminfo.LookupTerminfo(name); err != nil {
-		return &usageError{err: fmt.Errorf("a terminal of type %q is not known", name), hint: "TERM=xterm-256color, or without a terminal: nodectl top ... --watch | cat"}
-	}
-	return nil
+	// at is when it came.
+	at time.Time
 }
 
 // runScreen shows the screen until it is left.
-func (f *topFlags) runScreen(ctx context.Context, g *globals, b statsBackend, look *topLook) error {
-	if err := g.checkTerminal(); err != nil {
+func (f *topFlags) runScreen(ctx context.Context, g *globals, b statsBackend, terminal *terminfo.Terminfo) error {
+	if f.noHeaders {
+		return &usageError{err: errors.New("--no-headers cannot be used with a live screen"), hint: "nodectl top ... --watch --no-headers | cat"}
+	}
+	look, err := f.look(ctx, b)
+	if err != nil {
+		return err
+	}
+	if err := f.unmatched(g, look); err != nil {
 		return err
 	}
 	// What the machine has does not change on the way.
@@ -72,21 +80,19 @@ func (f *topFlags) runScreen(ctx context.Context, g *globals, b statsBackend, lo
 		return err
 	}
 	look.nodeUsage = &node.Usage
-	screen, err := tcell.NewScreen()
+	screen, err := openScreen(terminal)
 	if err != nil {
-		return fmt.Errorf("open the terminal: %w", err)
-	}
-	if err := screen.Init(); err != nil {
-		return fmt.Errorf("open the terminal: %w", err)
+		return err
 	}
 	s := newLiveScreen(f, screen, node)
-	s.take(frame{view: s.view, look: look})
+	s.take(frame{view: s.view, look: look, at: time.Now()})
 	return s.run(ctx, b)
 }
 
 func newLiveScreen(f *topFlags, screen tcell.Screen, node *client.NodeStats) *liveScreen {
 	return &liveScreen{
-		flags: f, screen: screen, node: node, view: f.rowKind(), sortBy: f.sortBy, traces: make(map[stats.Key]*trace),
+		flags: f, screen: screen, suspend: suspendProcess, node: node, view: f.rowKind(), sortBy: f.sortBy,
+		traces: make(map[stats.Key]*trace), widths: make(map[string]int),
 		views: make(chan stats.Kind, 1), frames: make(chan frame),
 	}
 }
@@ -102,10 +108,11 @@ func (s *liveScreen) run(ctx context.Context, b statsBackend) error {
 		close(quit)
 		started.Wait()
 	}()
-	looks := make(chan struct{}, 1)
-	started.Go(func() { s.guard(func() { s.watch(fetchCtx, b, looks) }) })
-	started.Go(func() { s.guard(func() { s.fetch(fetchCtx, b, looks) }) })
+	started.Go(func() { s.guard(func() { s.fetch(fetchCtx, b) }) })
 	started.Go(func() { s.screen.ChannelEvents(events, quit) })
+	// What is not heard of becomes old, without a frame that says so.
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
 	for {
 		s.draw()
 		select {
@@ -118,6 +125,7 @@ func (s *liveScreen) run(ctx context.Context, b statsBackend) error {
 			}
 		case f := <-s.frames:
 			s.take(f)
+		case <-ticker.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -136,43 +144,55 @@ func (s *liveScreen) guard(work func()) {
 	ended = true
 }
 
-// watch tells of looks at the node; what it cannot do it tells as a frame, and tries again.
-func (s *liveScreen) watch(ctx context.Context, b statsBackend, looks chan<- struct{}) {
+// fetch sends what is known of the view after each look at the node, and why nothing is, until ctx ends.
+func (s *liveScreen) fetch(ctx context.Context, b statsBackend) {
+	view, wait := s.flags.rowKind(), watchInterval
 	for ctx.Err() == nil {
-		err := watchLooks(ctx, b, watchInterval, func() error {
-			select {
-			case looks <- struct{}{}:
-			default:
-			}
-			return nil
-		})
-		if err != nil {
-			s.send(ctx, frame{err: err})
-		}
-		pause(ctx, watchInterval)
-	}
-}
-
-// fetch asks after each look, and when there is another view.
-func (s *liveScreen) fetch(ctx context.Context, b statsBackend, looks <-chan struct{}) {
-	view := s.flags.rowKind()
-	for {
+		viewCtx, cancel := context.WithCancel(ctx)
+		ended := make(chan bool, 1)
+		go s.guard(func() { ended <- s.fetchView(viewCtx, b, view) })
 		select {
-		case <-ctx.Done():
-			return
 		case view = <-s.views:
-		case <-looks:
+			cancel()
+			<-ended
+			wait = watchInterval
+			continue
+		case got := <-ended:
+			cancel()
+			if got {
+				wait = watchInterval
+			}
 		}
-		s.send(ctx, s.ask(ctx, b, view))
+		// It ended by itself, and begins again, less and less often while it is refused.
+		timer := time.NewTimer(wait)
+		select {
+		case view = <-s.views:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		wait = min(2*wait, maxFetchWait)
 	}
 }
 
-// ask asks for what a view shows, in one call.
-func (s *liveScreen) ask(ctx context.Context, b statsBackend, view stats.Kind) frame {
+// maxFetchWait is the longest time until what was refused is asked for again.
+const maxFetchWait = 10 * time.Second
+
+// fetchView sends what is known of a view until ctx ends or it fails. got tells that there was anything.
+func (s *liveScreen) fetchView(ctx context.Context, b statsBackend, view stats.Kind) (got bool) {
 	f := s.flags.inView(view)
 	f.withNode = true
-	look, err := f.look(ctx, b)
-	return frame{view: view, look: look, err: err}
+	fail := func(err error) { s.send(ctx, frame{view: view, err: err}) }
+	w := lookWatch{machine: s.node.Machine, onBreak: func(b client.Break) { fail(fmt.Errorf("noded went away: %w", b.Cause)) }}
+	err := f.watchLooks(ctx, b, w, func(look *topLook) error {
+		got = true
+		s.send(ctx, frame{view: view, look: look, at: time.Now()})
+		return nil
+	})
+	if err != nil {
+		fail(err)
+	}
+	return got
 }
 
 // send hands a frame over, unless ctx ends.
@@ -183,20 +203,14 @@ func (s *liveScreen) send(ctx context.Context, f frame) {
 	}
 }
 
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // inView are the options for another view: what was named is kept where it can mean the same.
 func (f *topFlags) inView(view stats.Kind) *topFlags {
 	v := *f
-	v.kind, v.containers, v.sortBy = view, false, ""
+	v.sortBy = ""
+	if f.containers && view == stats.KindContainer {
+		return &v
+	}
+	v.kind, v.containers = view, false
 	inPods := func(kind stats.Kind) bool { return kind == stats.KindPod || kind == stats.KindContainer }
 	if view != f.kind && (!inPods(view) || !inPods(f.kind)) {
 		v.names = nil
@@ -207,16 +221,24 @@ func (f *topFlags) inView(view stats.Kind) *topFlags {
 	return &v
 }
 
-// take takes a frame, unless the screen is paused or shows something else by now.
+// take takes a frame, unless the screen shows something else by now. While it is paused only the first one of a view is shown.
 func (s *liveScreen) take(f frame) {
-	if f.err != nil {
+	switch {
+	case f.view != s.view:
+		return
+	case f.err != nil:
 		s.err = f.err
 		return
 	}
-	if s.paused || f.view != s.view {
+	s.err = nil
+	if s.paused && s.look != nil {
+		s.held = append(s.held, f)
+		if len(s.held) > sparkWidth {
+			s.held = s.held[1:]
+		}
 		return
 	}
-	s.err, s.look = nil, f.look
+	s.look, s.taken = f.look, f.at
 	s.node.Now = f.look.now
 	if u := f.look.nodeUsage; u != nil {
 		s.node.Usage = *u
@@ -226,7 +248,38 @@ func (s *liveScreen) take(f frame) {
 		r := &f.look.rows[i]
 		s.record(r.Entity, r.cpu, r.Time)
 	}
-	s.forget()
+	s.forget(f.look.now)
+	s.measure()
+}
+
+// pause holds the screen, or has it go on with what came meanwhile.
+func (s *liveScreen) pause() {
+	s.paused = !s.paused
+	held := s.held
+	s.held = nil
+	for _, f := range held {
+		s.take(f)
+	}
+}
+
+// silence is how long noded has said nothing, if that is longer than it should be.
+func (s *liveScreen) silence() time.Duration {
+	if s.look == nil || s.paused {
+		return 0
+	}
+	if d := time.Since(s.taken); d > oldIntervals*max(s.look.interval, watchInterval) {
+		return d
+	}
+	return 0
+}
+
+// old reports whether the figures of a row are older than they should be, by the time that has gone by since they came.
+func (s *liveScreen) old(r *topRow) bool {
+	late := *s.look
+	if !s.paused {
+		late.now = late.now.Add(time.Since(s.taken))
+	}
+	return s.err != nil || late.old(r.Usage)
 }
 
 // show changes the view.
@@ -234,10 +287,26 @@ func (s *liveScreen) show(view stats.Kind) {
 	if view == s.view {
 		return
 	}
-	s.view, s.look, s.first = view, nil, 0
+	s.view, s.look, s.held, s.err, s.first = view, nil, nil, nil, 0
+	clear(s.widths)
 	select {
 	case <-s.views:
 	default:
 	}
 	s.views <- view
+}
+
+// stop gives the terminal back and stops the program until it is to go on.
+func (s *liveScreen) stop() error {
+	if err := s.screen.Suspend(); err != nil {
+		return fmt.Errorf("give the terminal back: %w", err)
+	}
+	err := s.suspend()
+	if resumeErr := s.screen.Resume(); resumeErr != nil {
+		return fmt.Errorf("open the terminal: %w", resumeErr)
+	}
+	if err != nil {
+		s.err = fmt.Errorf("stop nodectl: %w", err)
+	}
+	return nil
 }

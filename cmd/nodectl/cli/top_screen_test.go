@@ -14,6 +14,7 @@ import (
 
 	"github.com/gdamore/tcell/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
@@ -29,8 +30,7 @@ func simulate(t *testing.T, n *fakeStats, f *topFlags, width, height int) (*live
 	screen.SetSize(width, height)
 	node := n.node
 	s := newLiveScreen(f, screen, &node)
-	s.take(s.ask(t.Context(), n, s.view))
-	s.draw()
+	refresh(t, s, n)
 	return s, screen
 }
 
@@ -78,7 +78,13 @@ func pressKey(t *testing.T, s *liveScreen, key tcell.Key) (end bool) {
 // refresh asks for what the screen shows, and draws.
 func refresh(t *testing.T, s *liveScreen, n *fakeStats) {
 	t.Helper()
-	s.take(s.ask(t.Context(), n, s.view))
+	f := s.flags.inView(s.view)
+	f.withNode = true
+	list, err := n.ListStats(t.Context(), f.selection())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.take(frame{view: s.view, look: f.lookOf(list, n.node.Machine), at: time.Now()})
 	s.draw()
 }
 
@@ -98,7 +104,7 @@ kube-system  proxy-x  <unknown>      400Mi                            5     <hos
 
 
 
-q quit  / filter  tab p o u view  sort: c m n d s a  space pause
+q quit  ? help  / filter  tab p o u view  sort: c m n d s a  space pause
 `
 	if diff := cmp.Diff(want, textOf(screen)); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -115,7 +121,7 @@ q quit  / filter  tab p o u view  sort: c m n d s a  space pause
 	}
 	press(t, s, "u")
 	refresh(t, s, n)
-	if lines = linesOf(screen); lines[2] != "3 units by name" || !strings.HasPrefix(lines[4], "system.slice") {
+	if lines = linesOf(screen); lines[2] != "3 units by path" || !strings.HasPrefix(lines[4], "system.slice") {
 		t.Errorf("units: %q", lines)
 	}
 	pressKey(t, s, tcell.KeyTab)
@@ -132,51 +138,99 @@ q quit  / filter  tab p o u view  sort: c m n d s a  space pause
 // TestScreenSizes: nothing is drawn over anything else, whatever the size.
 func TestScreenSizes(t *testing.T) {
 	t.Parallel()
-	for _, size := range [][2]int{{0, 0}, {1, 1}, {5, 3}, {20, 5}, {60, 10}, {300, 80}} {
-		s, screen := simulate(t, busyNode(), &topFlags{kind: stats.KindContainer}, size[0], size[1])
-		s.draw()
-		for _, line := range linesOf(screen) {
-			if len([]rune(line)) > size[0] {
-				t.Errorf("%v: %q", size, line)
+	clock := fakeNow.Local().Format(time.TimeOnly)
+	const usage = "CPU 1235m 15% of 8                 █  memory 3072Mi 18%  swap 1Mi  in 2.0Ki/s out 1.5Ki/s  read 1.0Mi/s write 0/s"
+	for _, tt := range []struct {
+		width, height int
+		want          []string
+	}{
+		{0, 0, nil},
+		{1, 1, []string{"n"}},
+		{30, 1, []string{"node1  " + clock + "  up 3d"}},
+		{30, 2, []string{"node1  " + clock + "  up 3d", usage[:18]}},
+		{5, 3, []string{"node1", "CPU 1", "4 con"}},
+		{20, 4, []string{"node1  " + clock + "  up", "CPU 1235m 15% of 8", "4 containers by name", "q quit  ? help  / fi"}},
+		{20, 5, []string{"node1  " + clock + "  up", "CPU 1235m 15% of 8", "4 containers by name", "~  ~  ~        CPU", "q quit  ? help  / fi"}},
+		{60, 6, []string{
+			"node1  " + clock + "  up 3d", "CPU 1235m 15% of 8                 █  memory 3072Mi 18%  swap", "4 containers by name",
+			"NAMESPACE    POD      NAME                  CPU     MEMORY",
+			"default      web-1    app                  300m      200Mi",
+			"q quit  ? help  / filter  tab p o u view  sort: c m n d s a",
+		}},
+		{180, 6, []string{
+			"node1  " + clock + "  up 3d", usage, "4 containers by name",
+			"NAMESPACE    POD      NAME                  CPU     MEMORY         CPU TREND      LIMIT       MEM%      TASKS     READ/s    WRITE/s       SWAP",
+			"default      web-1    app                  300m      200Mi                 █      256Mi        78%         10      4.0Ki          0        0Mi",
+			keyHelp,
+		}},
+	} {
+		_, screen := simulate(t, busyNode(), &topFlags{kind: stats.KindContainer}, tt.width, tt.height)
+		got := linesOf(screen)
+		for i := range got {
+			if i < len(tt.want) && tt.width < len([]rune(tt.want[i])) {
+				tt.want[i] = strings.TrimRight(string([]rune(tt.want[i])[:tt.width]), " ")
 			}
 		}
-		if size[0] == 60 && linesOf(screen)[3] != "NAMESPACE    POD      NAME                  CPU     MEMORY" {
-			t.Errorf("heading at 60: %q", linesOf(screen)[3])
-		}
-		if size[0] == 20 && !strings.HasPrefix(linesOf(screen)[3], "~  ~  ~  ") {
-			t.Errorf("names are cut where there is no room: %q", linesOf(screen)[3])
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%dx%d (-want +got):\n%s", tt.width, tt.height, diff)
 		}
 	}
+	// What is typed and what is wrong is to be seen on the smallest one, too.
+	s, screen := simulate(t, busyNode(), &topFlags{kind: stats.KindPod}, 30, 1)
+	press(t, s, "/web")
+	if got := linesOf(screen)[0]; got != "filter: web" {
+		t.Errorf("typing: %q", got)
+	}
+	pressKey(t, s, tcell.KeyEnter)
+	s.take(frame{view: s.view, err: errors.New("away")})
+	if s.draw(); linesOf(screen)[0] != "error: away" {
+		t.Errorf("error: %q", linesOf(screen)[0])
+	}
+}
+
+// differing are pods of which each is the first in another order.
+func differing() *fakeStats {
+	n := busyNode()
+	n.usages = nil
+	for i, name := range []string{"alpha", "cpu", "disk", "memory", "network", "swap"} {
+		of := func(v uint64) uint64 {
+			if i == int(v) {
+				return 50 << 20
+			}
+			return uint64(10-i) << 20
+		}
+		u := figures{read: float64(of(2)), receive: float64(of(4)), tasks: 1}.of(stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: name}, Namespace: "default", Name: name})
+		u.Sum = stats.Sum{Containers: 1, Rated: true, CPU: float64(of(1)) / (100 << 20), WorkingSet: of(3), Swap: of(5)}
+		n.usages = append(n.usages, u)
+	}
+	return n
 }
 
 func TestScreenKeys(t *testing.T) {
 	t.Parallel()
-	n := busyNode()
-	s, screen := simulate(t, n, &topFlags{kind: stats.KindContainer}, 100, 20)
-	first := func() string { return strings.Fields(linesOf(screen)[4])[2] }
-	for _, step := range []struct{ key, first, status string }{
-		{"c", "app", "4 containers by cpu"}, {"m", "proxy", "4 containers by memory"}, {"d", "app", "4 containers by disk"},
-		{"n", "app", "4 containers by network"}, {"s", "app", "4 containers by swap"}, {"a", "app", "4 containers by name"},
-	} {
+	n := differing()
+	s, screen := simulate(t, n, &topFlags{kind: stats.KindPod}, 100, 20)
+	first := func() string { return strings.Fields(linesOf(screen)[4])[1] }
+	for _, step := range []struct{ key, first string }{{"c", "cpu"}, {"m", "memory"}, {"d", "disk"}, {"n", "network"}, {"s", "swap"}, {"a", "alpha"}} {
 		press(t, s, step.key)
-		if first() != step.first || linesOf(screen)[2] != step.status {
+		if want := "6 pods by " + strings.Replace(step.first, "alpha", "name", 1); first() != step.first || linesOf(screen)[2] != want {
 			t.Errorf("%s: first is %s, %q", step.key, first(), linesOf(screen)[2])
 		}
 	}
-	press(t, s, "/PrOxq")
-	if got := linesOf(screen)[19]; got != "filter: PrOxq" {
+	press(t, s, "/MeMq")
+	if got := linesOf(screen)[19]; got != "filter: MeMq" {
 		t.Errorf("typing: %q", got)
 	}
 	pressKey(t, s, tcell.KeyBackspace2)
-	if x, y, visible := screen.GetCursor(); x != len("filter: PrOx") || y != 19 || !visible {
+	if x, y, visible := screen.GetCursor(); x != len("filter: MeM") || y != 19 || !visible {
 		t.Errorf("cursor at %d, %d, %v", x, y, visible)
 	}
 	pressKey(t, s, tcell.KeyEnter)
-	if linesOf(screen)[2] != `1 of 4 containers by name, with "PrOx"` || first() != "proxy" || linesOf(screen)[19] != keyHelp {
+	if linesOf(screen)[2] != `1 of 6 pods by name, with "MeM"` || first() != "memory" || linesOf(screen)[19] != keyHelp {
 		t.Errorf("filtered: %q", linesOf(screen))
 	}
 	pressKey(t, s, tcell.KeyEscape)
-	if linesOf(screen)[2] != "4 containers by name" {
+	if linesOf(screen)[2] != "6 pods by name" {
 		t.Errorf("no filter: %q", linesOf(screen)[2])
 	}
 	press(t, s, "/zz")
@@ -184,24 +238,169 @@ func TestScreenKeys(t *testing.T) {
 	if s.typing || s.filter != "" {
 		t.Error("escape does not end the filter")
 	}
-
-	press(t, s, " ")
-	n.usages = nil
-	refresh(t, s, n)
-	if lines := linesOf(screen); !strings.HasSuffix(lines[0], "  PAUSED") || lines[2] != "4 containers by name" {
-		t.Errorf("paused: %q", lines)
+	press(t, s, "?")
+	if got := linesOf(screen); !strings.HasPrefix(got[3], "q  Ctrl-C ") || strings.Contains(textOf(screen), "alpha") {
+		t.Errorf("help: %q", got)
 	}
-	press(t, s, " ")
-	refresh(t, s, n)
-	if lines := linesOf(screen); strings.Contains(lines[0], "PAUSED") || lines[2] != "0 containers by name" || len(s.traces) != 1 {
-		t.Errorf("going on: %q, %d traces", lines, len(s.traces))
+	press(t, s, "c")
+	if first() != "alpha" || s.help {
+		t.Error("a key that ends the help does something else")
 	}
-	if !press(t, s, "q") || !pressKey(t, s, tcell.KeyCtrlC) {
-		t.Error("q and ^C do not end")
-	}
+	stopped := 0
+	s.suspend = func() error { stopped++; return nil }
 	press(t, s, "/")
+	if pressKey(t, s, tcell.KeyCtrlZ) || pressKey(t, s, tcell.KeyCtrlL) || stopped != 1 || !s.typing {
+		t.Errorf("stopped %d times, still typing: %v", stopped, s.typing)
+	}
 	if press(t, s, "q") || !pressKey(t, s, tcell.KeyCtrlC) {
 		t.Error("in a filter q is a letter, and ^C ends")
+	}
+	pressKey(t, s, tcell.KeyEscape)
+	if !press(t, s, "q") || !pressKey(t, s, tcell.KeyCtrlC) || !press(t, s, "?q") {
+		t.Error("q and ^C do not end")
+	}
+}
+
+// TestScreenPaused: what is shown stays as it is, but for another view, and what is wrong. What came meanwhile is in the trend.
+func TestScreenPaused(t *testing.T) {
+	t.Parallel()
+	n := busyNode()
+	s, screen := simulate(t, n, &topFlags{kind: stats.KindContainer}, 100, 20)
+	all := n.usages
+	next := func() {
+		n.look++
+		for i := range n.usages {
+			n.usages[i].Time = n.usages[i].Time.Add(time.Second)
+		}
+		refresh(t, s, n)
+	}
+	press(t, s, " ")
+	before := linesOf(screen)[2:]
+	n.usages = all[:3:3]
+	for range 3 {
+		next()
+	}
+	if lines := linesOf(screen); !strings.HasSuffix(lines[0], "  PAUSED") || !cmp.Equal(before, lines[2:]) {
+		t.Errorf("paused: %q", lines)
+	}
+	s.take(frame{view: s.view, err: errors.New("away")})
+	if s.draw(); linesOf(screen)[19] != "error: away" {
+		t.Errorf("an error while it is paused: %q", linesOf(screen)[19])
+	}
+	next()
+	if linesOf(screen)[19] != keyHelp {
+		t.Errorf("an error that is over: %q", linesOf(screen)[19])
+	}
+	press(t, s, " ")
+	if lines := linesOf(screen); strings.Contains(lines[0], "PAUSED") || lines[2] != "2 containers by name" || !strings.Contains(lines[4], "           █████ ") {
+		t.Errorf("going on: %q", lines)
+	}
+	press(t, s, " u")
+	n.usages = all
+	next()
+	if lines := linesOf(screen); lines[2] != "3 units by path" || !strings.Contains(lines[0], "PAUSED") {
+		t.Errorf("another view while it is paused: %q", lines)
+	}
+	for range 100 {
+		next()
+	}
+	if len(s.held) != sparkWidth {
+		t.Errorf("%d frames are held", len(s.held))
+	}
+}
+
+// dim reports whether a line is.
+func dim(screen tcell.SimulationScreen, y int) bool {
+	cells, width, _ := screen.GetContents()
+	_, _, attributes := cells[y*width].Style.Decompose()
+	return attributes&tcell.AttrDim != 0
+}
+
+// TestScreenSilence: figures become old when nothing is heard, or noded is away, and no others.
+func TestScreenSilence(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := busyNode()
+		s, screen := simulate(t, n, &topFlags{kind: stats.KindPod}, 80, 10)
+		if dim(screen, 4) || !dim(screen, 5) {
+			t.Error("of two rows the second is old")
+		}
+		time.Sleep(2*time.Second + 1)
+		if s.draw(); !dim(screen, 4) || linesOf(screen)[9] != keyHelp {
+			t.Errorf("after 3 s: %q", linesOf(screen)[9])
+		}
+		time.Sleep(2 * time.Second)
+		if s.draw(); linesOf(screen)[9] != "noded has said nothing for 4s" {
+			t.Errorf("after 4 s: %q", linesOf(screen)[9])
+		}
+		refresh(t, s, n)
+		if dim(screen, 4) || linesOf(screen)[9] != keyHelp {
+			t.Errorf("it is heard again: %q", linesOf(screen)[9])
+		}
+		s.take(frame{view: s.view, err: errors.New("noded went away")})
+		if s.draw(); !dim(screen, 4) || linesOf(screen)[9] != "error: noded went away" {
+			t.Errorf("it is away: %q", linesOf(screen)[9])
+		}
+		refresh(t, s, n)
+		press(t, s, " ")
+		time.Sleep(time.Minute)
+		if s.draw(); dim(screen, 4) || linesOf(screen)[9] != keyHelp {
+			t.Errorf("paused: %q", linesOf(screen)[9])
+		}
+	})
+}
+
+// TestScreenOptions: what the options ask for is on the screen.
+func TestScreenOptions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		flags  topFlags
+		line   int
+		want   string
+		absent string
+	}{
+		{topFlags{kind: stats.KindPod, sum: true}, 2, "2 pods by name; together CPU 301m, memory 650Mi", ""},
+		{topFlags{kind: stats.KindPod, showSwap: true}, 3, "NAMESPACE    NAME           CPU     MEMORY       SWAP         CPU TREND ", "WRITE/s       SWAP"},
+		{topFlags{kind: stats.KindPod}, 3, "WRITE/s       SWAP", "AGE"},
+		{topFlags{kind: stats.KindPod, format: "wide"}, 3, "WRITE/s       SWAP        AGE", "RESTARTS"},
+		{topFlags{kind: stats.KindContainer, format: "wide"}, 4, "0Mi     <none>          3         1s", ""},
+		{topFlags{kind: stats.KindContainer, format: "wide"}, 3, "SWAP  THROTTLED   RESTARTS        AGE", ""},
+		{topFlags{kind: stats.KindPod, containers: true, sortBy: sortByMemory}, 2, "3 containers by memory", ""},
+		{topFlags{kind: stats.KindPod, containers: true, sortBy: sortByMemory}, 4, "kube-system  proxy-x  proxy", ""},
+		{topFlags{kind: stats.KindPod, containers: true, namespace: "default"}, 3, "POD    NAME        CPU", "NAMESPACE"},
+		{topFlags{kind: stats.KindContainer, sortBy: sortByMemory}, 2, "4 containers by memory", ""},
+	} {
+		n := busyNode()
+		s, screen := simulate(t, n, &tt.flags, 200, 12)
+		for range 2 {
+			if got := linesOf(screen)[tt.line]; !strings.Contains(got, tt.want) || tt.absent != "" && strings.Contains(got, tt.absent) {
+				t.Errorf("%+v: %q", tt.flags, got)
+			}
+			refresh(t, s, n)
+		}
+	}
+}
+
+// TestScreenColumnsStay: columns are as wide as all rows need, and stay where they are when rows go away.
+func TestScreenColumnsStay(t *testing.T) {
+	t.Parallel()
+	n := busyNode()
+	s, screen := simulate(t, n, &topFlags{kind: stats.KindUnit}, 80, 6)
+	heading := linesOf(screen)[3]
+	if !strings.HasPrefix(heading, "NAME                   CPU ") {
+		t.Errorf("the longest name is below the screen: %q", heading)
+	}
+	press(t, s, "/ssh")
+	n.usages = n.usages[len(n.usages)-1:]
+	refresh(t, s, n)
+	if got := linesOf(screen); got[3] != heading || got[2] != `1 of 1 units by path, with "ssh"` {
+		t.Errorf("after the others have gone: %q", got)
+	}
+	pressKey(t, s, tcell.KeyEscape)
+	press(t, s, "p")
+	refresh(t, s, n)
+	if got := linesOf(screen)[3]; !strings.HasPrefix(got, "NAMESPACE  NAME        CPU ") {
+		t.Errorf("another view: %q", got)
 	}
 }
 
@@ -256,12 +455,49 @@ func TestScreenTrend(t *testing.T) {
 	if line := linesOf(screen)[4]; !strings.Contains(line, strings.Repeat("▁", sparkWidth)) {
 		t.Errorf("what idles looks busy: %q", line)
 	}
-	for i := range 3 * traceLength {
-		n.usages[0].Time = fakeNow.Add(time.Duration(200+i) * time.Second)
-		refresh(t, s, n)
-	}
-	if got := len(s.traces[n.usages[0].Entity.Key].values); got != traceLength {
+	if got := len(s.traces[n.usages[0].Entity.Key].values); got != sparkWidth {
 		t.Errorf("%d values are kept", got)
+	}
+}
+
+// TestScreenTrendKept: a trend survives another view, with a gap for the looks that were not seen, and not for long.
+func TestScreenTrendKept(t *testing.T) {
+	t.Parallel()
+	n := busyNode()
+	n.usages = n.usages[:2]
+	s, screen := simulate(t, n, &topFlags{kind: stats.KindPod}, 100, 8)
+	at := func(seconds int) {
+		n.usages[0].Time = fakeNow.Add(time.Duration(seconds) * time.Second)
+		n.node.Usage.Time = n.usages[0].Time
+		list, err := n.ListStats(t.Context(), s.flags.inView(s.view).selection())
+		if err != nil {
+			t.Fatal(err)
+		}
+		list.Now = n.usages[0].Time
+		s.take(frame{view: s.view, look: s.flags.inView(s.view).lookOf(list, n.node.Machine), at: time.Now()})
+		s.draw()
+	}
+	at(0)
+	at(1)
+	press(t, s, "u")
+	at(2)
+	at(3)
+	press(t, s, "p")
+	at(4)
+	if line := linesOf(screen)[4]; !strings.Contains(line, " ███  █ ") {
+		t.Errorf("trend: %q", line)
+	}
+	press(t, s, "u")
+	at(100)
+	if len(s.traces) != 0 {
+		t.Errorf("%d traces of what is not shown", len(s.traces))
+	}
+	// The clock was set back.
+	press(t, s, "p")
+	at(50)
+	at(40)
+	if line := linesOf(screen)[4]; !strings.Contains(line, "                █  ") {
+		t.Errorf("trend: %q", line)
 	}
 }
 
@@ -288,14 +524,38 @@ func TestScreenRuns(t *testing.T) {
 		if got := linesOf(screen)[11]; got != "error: noded is away; for now" || !strings.Contains(textOf(screen), " 777m ") {
 			t.Errorf("error: %q", got)
 		}
-		change(func() { n.err = nil })
+		n.mu.Lock()
+		n.err = nil
+		n.mu.Unlock()
+		// What was read of the screen was read before it is drawn at its own times.
+		screen.InjectKey(tcell.KeyUp, 0, tcell.ModNone)
+		synctest.Wait()
+		time.Sleep(2 * watchInterval)
+		synctest.Wait()
 		if got := linesOf(screen)[11]; got != keyHelp {
 			t.Errorf("after the error: %q", got)
+		}
+		n.breaks <- errors.New("connect: refused")
+		synctest.Wait()
+		if got := linesOf(screen)[11]; got != "error: noded went away: connect: refused" || !dim(screen, 4) {
+			t.Errorf("noded is away: %q", got)
+		}
+		change(func() {})
+		if got := linesOf(screen)[11]; got != keyHelp || dim(screen, 4) {
+			t.Errorf("noded is back: %q", got)
 		}
 		screen.InjectKey(tcell.KeyRune, 'p', tcell.ModNone)
 		synctest.Wait()
 		if got := linesOf(screen)[2]; got != "2 pods by name" {
 			t.Errorf("another view comes at once: %q", got)
+		}
+		// One call for each view, and one after the error.
+		var kinds []stats.Kind
+		for _, req := range n.watched {
+			kinds = append(kinds, req.Kinds[0])
+		}
+		if diff := cmp.Diff([]stats.Kind{stats.KindUnit, stats.KindUnit, stats.KindPod}, kinds); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
 		}
 		screen.InjectKey(tcell.KeyRune, 'q', tcell.ModNone)
 		if err := <-ended; err != nil {
@@ -332,12 +592,37 @@ func TestScreenViews(t *testing.T) {
 	}
 }
 
-func TestUnknownTerminal(t *testing.T) {
+// TestTerminalOf: what can only print has no screen; what nobody knows is taken for like xterm, without its extensions.
+func TestTerminalOf(t *testing.T) {
 	t.Parallel()
-	for term, ok := range map[string]bool{"xterm": true, "xterm-256color": true, "screen": true, "linux": true, "tmux-256color": true, "no-such-terminal": false, "": false} {
-		g := &globals{os: "linux", Streams: Streams{Getenv: func(string) string { return term }}}
-		if err := g.checkTerminal(); (err == nil) != ok {
-			t.Errorf("TERM=%s: %v", term, err)
+	for name, want := range map[string]string{
+		"xterm": "xterm", "xterm-256color": "xterm-256color", "screen": "screen", "linux": "linux", "tmux-256color": "tmux-256color",
+		"no-such-terminal": "no-such-terminal", "": "", "dumb": "", "unknown": "",
+	} {
+		got := terminalOf(name)
+		if got == nil && want == "" {
+			continue
+		}
+		if got == nil || got.Name != want || got.SetCursor == "" || name == "no-such-terminal" && got.XTermLike {
+			t.Errorf("TERM=%s: %+v", name, got)
+		}
+	}
+	if known := terminalOf("xterm-256color"); known.Name != "xterm-256color" {
+		t.Errorf("the description of another terminal has become that of %s", known.Name)
+	}
+}
+
+// TestCellWidth: names and lines are as wide as the cells that they take.
+func TestCellWidth(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"▁▂▃▄▅▆▇█": 8, "web": 3, "日本": 4, "ä": 1} {
+		if got := cellWidth().StringWidth(text); got != want {
+			t.Errorf("%s is %d wide, want %d", text, got, want)
+		}
+	}
+	for charset, want := range map[string]bool{"UTF-8": true, "utf8": true, "utf-8": true, "ISO-8859-1": false, "US-ASCII": false} {
+		if isUTF8(charset) != want {
+			t.Errorf("%s is UTF-8: %v", charset, !want)
 		}
 	}
 }

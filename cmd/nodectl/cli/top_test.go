@@ -146,6 +146,10 @@ func TestTopMistakes(t *testing.T) {
 		{"top pod --since nonsense", "nonsense", ExitUsage},
 		{"top pod --since=", "--since wants a time", ExitUsage},
 		{"top pod --watch -o yaml", "--watch cannot be used with -o yaml", ExitUsage},
+		{"top pod --sum -o json", "--sum cannot be used with -o json", ExitUsage},
+		{"top pod --sum -o name", "--sum cannot be used with -o name", ExitUsage},
+		{"top unit zz* --watch", "no unit matches zz*", ExitNotFound},
+		{"top pod nope --watch", `pods "nope" not found`, ExitNotFound},
 		{"top cpu", `unknown command "cpu"`, ExitUsage},
 		{"describe node other", `node "other" not found: this is node1`, ExitNotFound},
 		{"describe node a b", "describe node wants one name at most", ExitUsage},
@@ -175,24 +179,36 @@ func TestTopPartly(t *testing.T) {
 	}
 }
 
-// TestFirstRates: the first rates are waited for, but not for ever.
+// TestFirstRates: the rates of what is new are those of the next look, which noded is made to have at once. They are not waited for in vain.
 func TestFirstRates(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
+		args     string
 		rateless int
+		every    time.Duration
 		took     time.Duration
 		rated    bool
-	}{{0, 0, true}, {3, 3 * rateRetry, true}, {1 << 30, rateWait, false}} {
+	}{
+		{"top node --no-headers", 0, time.Second, 0, true},
+		{"top node --no-headers", 2, time.Second, time.Second, true},
+		{"top node --no-headers", 1 << 30, time.Second, time.Second, false},
+		{"top node --no-headers", 2, 0, rateWait, false},
+		{"top node -o name", 2, time.Second, 0, false},
+		{"top node -o name --sort-by cpu", 2, time.Second, time.Second, false},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			n := busyNode()
-			n.rateless = tt.rateless
+			n.rateless, n.every = tt.rateless, tt.every
 			begun := time.Now()
-			stdout, _, err := runTop(t, n, "top", "node", "--no-headers")
+			stdout, _, err := runTop(t, n, strings.Fields(tt.args)...)
 			if took := time.Since(begun); err != nil || took != tt.took || strings.Contains(stdout, "1235m") != tt.rated {
-				t.Errorf("%d: %q after %v, %v; want rates %v after %v", tt.rateless, stdout, took, err, tt.rated, tt.took)
+				t.Errorf("%+v: %q after %v, %v", tt, stdout, took, err)
 			}
-			if !tt.rated && !strings.HasPrefix(stdout, "node1   <unknown>   <unknown>   3072Mi") {
+			if strings.HasSuffix(tt.args, "headers") && !tt.rated && !strings.HasPrefix(stdout, "node1   <unknown>   <unknown>   3072Mi") {
 				t.Errorf("what is not known is printed as %q", stdout)
+			}
+			if calls := len(n.watched); calls > 1 || calls > 0 && n.watched[0].Interval != time.Second {
+				t.Errorf("%+v: watched %+v", tt, n.watched)
 			}
 		})
 	}
@@ -320,43 +336,101 @@ default   gone    700m   800m   900m   <unknown>   <unknown>   <unknown>   60   
 	})
 }
 
-// TestTopWatchTable: without a terminal there is a table after each look.
-func TestTopWatchTable(t *testing.T) {
-	t.Parallel()
-	n := busyNode()
+// watchTop runs a watch without a terminal until steps are done, and returns what it printed. What comes on stderr has > before each line.
+func watchTop(t *testing.T, n *fakeStats, f *topFlags, steps func()) string {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var out bytes.Buffer
-	g := newGlobals(Streams{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
-	f := &topFlags{kind: stats.KindUnit, format: "table", names: []string{"ssh.service"}}
+	g := newGlobals(Streams{Out: &out, Err: writerFunc(func(p []byte) (int, error) {
+		for line := range strings.Lines(string(p)) {
+			out.WriteString(">" + line)
+		}
+		return len(p), nil
+	}), Getenv: func(string) string { return "" }})
 	go func() {
-		n.looks <- struct{}{}
-		n.looks <- struct{}{}
+		synctest.Wait()
+		steps()
+		synctest.Wait()
 		cancel()
 	}()
 	if err := f.runWatch(ctx, g, n); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	table := `NAME          CPU(cores)   MEMORY(bytes)   TASKS   READ(bytes/s)   WRITE(bytes/s)   
+	return out.String()
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestTopWatchTable: without a terminal there is a table after each look, and each look once, with one call.
+func TestTopWatchTable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := busyNode()
+		f := &topFlags{kind: stats.KindUnit, format: "table", names: []string{"ssh.service"}}
+		twice := func() {
+			n.looks <- struct{}{}
+			n.looks <- struct{}{}
+		}
+		table := `NAME          CPU(cores)   MEMORY(bytes)   TASKS   READ(bytes/s)   WRITE(bytes/s)   
 ssh.service   0m           5Mi             1       0               0                
 `
-	if diff := cmp.Diff(table+"\n"+table+"\n"+table, out.String()); diff != "" {
-		t.Errorf("-want +got\n%s", diff)
-	}
-	out.Reset()
-	f.format = "json"
-	ctx, cancel = context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		n.looks <- struct{}{}
-		cancel()
-	}()
-	if err := f.runWatch(ctx, g, n); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[1], `[{"kind":"unit","node":"node1","name":"ssh.service"`) {
-		t.Errorf("-o json: %s", out.String())
-	}
+		if diff := cmp.Diff(table+"\n"+table+"\n"+table, watchTop(t, n, f, twice)); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		if len(n.watched) != 1 || n.watched[0].Interval != time.Second || n.watched[0].Units[0] != "ssh.service" {
+			t.Errorf("watched %+v", n.watched)
+		}
+		f.format = "json"
+		out := watchTop(t, n, f, twice)
+		if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || !strings.HasPrefix(lines[2], `[{"kind":"unit","node":"node1","name":"ssh.service"`) {
+			t.Errorf("-o json: %s", out)
+		}
+		// What the machine has is known from the first look on.
+		f = &topFlags{kind: stats.KindNode, format: "table", noHeaders: true}
+		if diff := cmp.Diff(strings.Repeat("\nnode1   1235m   15%   3072Mi   18%   \n", 3)[1:], watchTop(t, n, f, twice)); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	})
+}
+
+// TestTopWatchTells: what is missing is told once, and anew when that changes; so is that noded is away.
+func TestTopWatchTells(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := busyNode()
+		look := func(change func()) {
+			n.mu.Lock()
+			change()
+			n.mu.Unlock()
+			n.looks <- struct{}{}
+			synctest.Wait()
+		}
+		all := n.usages
+		f := &topFlags{kind: stats.KindUnit, format: "table", names: []string{"ssh.service", "zz*"}, noHeaders: true}
+		got := watchTop(t, n, f, func() {
+			look(func() {})
+			look(func() { n.problems = []string{"cgroups \x1b are gone"} })
+			look(func() {})
+			look(func() { n.usages, n.problems = nil, nil })
+			look(func() {})
+			n.breaks <- errors.New("connect:\x1b refused")
+			look(func() { n.usages = all })
+		})
+		const row = "ssh.service   0m    5Mi   1     0     0     \n"
+		want := row + ">no unit matches zz*\n" + "\n" + row + "\n" + row + ">no unit matches zz*\n>cgroups \\x1b are gone\n" + "\n" + row +
+			">units \"ssh.service\" not found\n" +
+			">noded went away; waiting up to 30s: connect:\\x1b refused\n>noded is back after 5s\n" + "\n" + row + ">no unit matches zz*\n"
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		f = &topFlags{kind: stats.KindPod, format: "table", namespace: "typo"}
+		if got := watchTop(t, n, f, func() { look(func() {}) }); got != ">No pods found in typo namespace on this node.\n" {
+			t.Errorf("nothing: %q", got)
+		}
+	})
 }
 
 func TestSizeText(t *testing.T) {

@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,10 +12,9 @@ import (
 	"github.com/noded/noded/runtime/stats"
 )
 
-// traceLength is how many looks a sparkline remembers, sparkWidth how many it shows.
 const (
-	traceLength = 60
-	sparkWidth  = 16
+	// sparkWidth is how many looks a sparkline shows.
+	sparkWidth = 16
 	// sparkFloor is the CPU time, in thousand-millionths of a core, that the highest bar stands for at least: what idles looks idle.
 	sparkFloor = 50_000_000
 )
@@ -23,41 +23,37 @@ const (
 type trace struct {
 	values []amount
 	time   time.Time
-	// seen: it was in the last frame.
-	seen bool
 }
 
-// record remembers what something used at a time.
+// record remembers what something used at a time. Looks that were not seen, because another view was, leave a gap.
 func (s *liveScreen) record(e *stats.Entity, cpu amount, at time.Time) {
 	t := s.traces[e.Key]
 	if t == nil {
-		t = &trace{}
+		t = &trace{time: at.Add(-watchInterval)}
 		s.traces[e.Key] = t
 	}
-	t.seen = true
-	if at.Equal(t.time) {
+	looks := int(at.Sub(t.time).Round(watchInterval) / watchInterval)
+	switch {
+	case at.Equal(t.time):
 		return
+	case at.Before(t.time) || looks > sparkWidth:
+		t.values = nil // The clock was set, or all that was is off the line.
+	case len(t.values) > 0:
+		t.values = append(t.values, make([]amount, max(looks-1, 0))...)
 	}
 	t.time = at
 	t.values = append(t.values, cpu)
-	if len(t.values) > traceLength {
-		t.values = slices.Delete(t.values, 0, len(t.values)-traceLength)
-	}
+	t.values = slices.Delete(t.values, 0, max(len(t.values)-sparkWidth, 0))
 }
 
-// forget drops the traces of what was not in the last frame.
-func (s *liveScreen) forget() {
-	for key, t := range s.traces {
-		if !t.seen {
-			delete(s.traces, key)
-		}
-		t.seen = false
-	}
+// forget drops the traces of which nothing would be left to see at a time.
+func (s *liveScreen) forget(now time.Time) {
+	maps.DeleteFunc(s.traces, func(_ stats.Key, t *trace) bool { return now.Sub(t.time) > (sparkWidth+oldIntervals)*watchInterval })
 }
 
 // bars are the heights of a sparkline, as runes.
 func (s *liveScreen) bars() []rune {
-	if s.screen.CharacterSet() == "UTF-8" {
+	if isUTF8(s.screen.CharacterSet()) {
 		return []rune("▁▂▃▄▅▆▇█")
 	}
 	return []rune("_.-=+*%#")
@@ -69,7 +65,7 @@ func (s *liveScreen) spark(key stats.Key) string {
 	if t == nil {
 		return ""
 	}
-	values := t.values[max(len(t.values)-sparkWidth, 0):]
+	values := t.values
 	highest := uint64(sparkFloor)
 	for _, v := range values {
 		highest = max(highest, v.value)

@@ -4,38 +4,43 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"syscall"
 	"time"
+
+	"github.com/noded/noded/client"
 )
 
 // watchInterval is how often a watch shows what is used.
 const watchInterval = time.Second
 
-// runWatch shows what is used until the end: a screen on a terminal, else a table each second, or a line of JSON.
+// runWatch shows what is used until the end: a screen on a terminal that can show one, else a table each second, or a line of JSON.
 func (f *topFlags) runWatch(ctx context.Context, g *globals, b statsBackend) error {
+	if f.format != "json" && isTerminal(g.Out) {
+		if terminal := terminalOf(g.Getenv("TERM")); terminal != nil {
+			return f.runScreen(ctx, g, b, terminal)
+		}
+	}
 	look, err := f.firstLook(ctx, b)
 	if err != nil {
 		return err
 	}
-	if err := f.unmatched(g, look); err != nil {
+	// What matches nothing is an error at first, and is told beside the first look if it is some of it.
+	quiet := *g
+	quiet.Err = io.Discard
+	if err := f.unmatched(&quiet, look); err != nil {
 		return err
-	}
-	if f.format != "json" && isTerminal(g.Out) {
-		return f.runScreen(ctx, g, b, look)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer g.watchOutput(ctx, func() { cancel(syscall.EPIPE) })()
-	if err = f.printLook(g, look, true); err == nil {
-		err = watchLooks(ctx, b, watchInterval, func() error {
-			look, err := f.look(ctx, b)
-			if err != nil {
-				return err
-			}
-			return f.printLook(g, look, false)
-		})
+	t := &tableWatch{globals: g, flags: f}
+	if err = t.show(look); err == nil {
+		err = f.watchLooks(ctx, b, lookWatch{machine: look.machine, onBreak: t.broken, onResume: t.resumed}, t.show)
 	}
 	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
@@ -43,19 +48,71 @@ func (f *topFlags) runWatch(ctx context.Context, g *globals, b statsBackend) err
 	return err
 }
 
-// printLook prints one look of a watch.
-func (f *topFlags) printLook(g *globals, look *topLook, first bool) error {
-	if f.format == "json" {
+// tableWatch prints the looks of a watch that has no screen.
+type tableWatch struct {
+	*globals
+	flags *topFlags
+	// last is the look that was printed last, nil before the first one, said what was told beside it.
+	last *topLook
+	said string
+	// table: there was a table. away: noded is, and that was told.
+	table, away bool
+}
+
+// show prints a look, unless it was the last one.
+func (t *tableWatch) show(look *topLook) error {
+	if t.last != nil && t.last.time.Equal(look.time) {
+		return nil
+	}
+	t.last = look
+	if err := t.print(look); err != nil {
+		return err
+	}
+	var said bytes.Buffer
+	telling := *t.globals
+	telling.Err = &said
+	if err := t.flags.tell(&telling, look); err != nil && len(look.problems) == 0 {
+		fmt.Fprintln(&said, visible(err.Error()))
+	} else if err != nil {
+		_ = telling.tellPodProblems(look.problems)
+	}
+	if text := said.String(); text != t.said {
+		t.said = text
+		_, _ = t.Err.Write(said.Bytes())
+	}
+	return nil
+}
+
+func (t *tableWatch) print(look *topLook) error {
+	if t.flags.format == "json" {
 		text, err := json.Marshal(look.items())
 		if err != nil {
 			return err
 		}
-		return printLines(g.Out, []string{string(text)})
+		return printLines(t.Out, []string{string(text)})
 	}
-	if !first {
-		if err := printLines(g.Out, []string{""}); err != nil {
+	if len(look.rows) == 0 {
+		return nil
+	}
+	if t.table {
+		if err := printLines(t.Out, []string{""}); err != nil {
 			return err
 		}
 	}
-	return f.print(g, look)
+	t.table = true
+	return t.flags.print(t.globals, look)
+}
+
+// broken tells that noded is away for long.
+func (t *tableWatch) broken(b client.Break) {
+	t.away = true
+	fmt.Fprintf(t.Err, "noded went away; waiting up to %v: %s\n", b.Wait, visible(b.Cause.Error()))
+}
+
+// resumed tells that it is back, if it was.
+func (t *tableWatch) resumed(r client.Resume) {
+	if t.away {
+		t.away = false
+		fmt.Fprintf(t.Err, "noded is back after %v\n", r.Away.Round(time.Second))
+	}
 }
