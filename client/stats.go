@@ -17,10 +17,12 @@ import (
 
 // NodeStats is what a node has and uses.
 type NodeStats struct {
-	Node        string
-	Machine     stats.Machine
-	Usage       stats.Usage
+	Node    string
+	Machine stats.Machine
+	Usage   stats.Usage
+	// Filesystems and Directories are there if they were asked for.
 	Filesystems []stats.Filesystem
+	Directories []stats.Directory
 	// Problems say what is known only in part, and why: a sentence each.
 	Problems []string
 	// Now is the wall clock of the node when it answered, Interval how often it is looked at.
@@ -28,17 +30,26 @@ type NodeStats struct {
 	Interval time.Duration
 }
 
-// NodeStats returns what the node has and uses.
+// NodeStats returns what the node has and uses, without its filesystems.
 func (c *Client) NodeStats(ctx context.Context) (*NodeStats, error) {
+	return c.nodeStats(ctx, &nodedv1.StatsServiceGetNodeRequest{})
+}
+
+// NodeStatsWithFilesystems is NodeStats with how full the filesystems of the node are. That takes up to two seconds if one does not answer.
+func (c *Client) NodeStatsWithFilesystems(ctx context.Context) (*NodeStats, error) {
+	return c.nodeStats(ctx, &nodedv1.StatsServiceGetNodeRequest{Filesystems: true})
+}
+
+func (c *Client) nodeStats(ctx context.Context, req *nodedv1.StatsServiceGetNodeRequest) (*NodeStats, error) {
 	ctx, cancel := c.call(ctx)
 	defer cancel()
-	resp, err := c.stats.GetNode(ctx, &nodedv1.StatsServiceGetNodeRequest{})
+	resp, err := c.stats.GetNode(ctx, req)
 	if err != nil {
 		return nil, c.callError(err)
 	}
 	return &NodeStats{
 		Node: resp.GetNode(), Machine: wire.MachineFromProto(resp.GetMachine()), Usage: wire.StatsUsageFromProto(resp.GetUsage()),
-		Filesystems: wire.FilesystemsFromProto(resp.GetFilesystems()), Problems: resp.GetProblems(),
+		Filesystems: wire.FilesystemsFromProto(resp.GetFilesystems()), Directories: wire.DirectoriesFromProto(resp.GetDirectories()), Problems: resp.GetProblems(),
 		Now: resp.GetCurrentTime().AsTime(), Interval: resp.GetInterval().AsDuration(),
 	}, nil
 }

@@ -158,13 +158,18 @@ func (f *fakeStats) Watch(req *nodedv1.StatsServiceWatchRequest, stream grpc.Ser
 	return status.Error(codes.Unavailable, "noded is stopping")
 }
 
-func (f *fakeStats) GetNode(context.Context, *nodedv1.StatsServiceGetNodeRequest) (*nodedv1.StatsServiceGetNodeResponse, error) {
+func (f *fakeStats) GetNode(_ context.Context, req *nodedv1.StatsServiceGetNodeRequest) (*nodedv1.StatsServiceGetNodeResponse, error) {
 	u := stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindNode}, Name: "n"}, Window: time.Second}
 	u.Rates.Put(metric.CPUUsage, 0.5)
-	return &nodedv1.StatsServiceGetNodeResponse{
+	m := &nodedv1.StatsServiceGetNodeResponse{
 		Node: "n", Machine: wire.MachineToProto(&stats.Machine{CPUs: 2}), Usage: wire.StatsUsageToProto(&u), Problems: []string{"p"},
-		Filesystems: wire.FilesystemsToProto([]stats.Filesystem{{MountPoint: "/"}}), CurrentTime: timestamppb.New(statsStart), Interval: durationpb.New(time.Second),
-	}, f.refuse
+		CurrentTime: timestamppb.New(statsStart), Interval: durationpb.New(time.Second),
+	}
+	if req.GetFilesystems() {
+		m.Filesystems = wire.FilesystemsToProto([]stats.Filesystem{{MountPoint: "/"}})
+		m.Directories = wire.DirectoriesToProto([]stats.Directory{{Path: "/k"}})
+	}
+	return m, f.refuse
 }
 
 func (f *fakeStats) List(_ context.Context, req *nodedv1.StatsServiceListRequest) (*nodedv1.StatsServiceListResponse, error) {
@@ -217,9 +222,12 @@ func TestStatsCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if node.Node != "n" || node.Machine.CPUs != 2 || node.Usage.Rates.Value(metric.CPUUsage) != 0.5 || len(node.Filesystems) != 1 || len(node.Problems) != 1 ||
+	if node.Node != "n" || node.Machine.CPUs != 2 || node.Usage.Rates.Value(metric.CPUUsage) != 0.5 || len(node.Filesystems) != 0 || len(node.Problems) != 1 ||
 		!node.Now.Equal(statsStart) || node.Interval != time.Second {
 		t.Errorf("NodeStats() = %+v", node)
+	}
+	if node, err = c.NodeStatsWithFilesystems(ctx); err != nil || len(node.Filesystems) != 1 || len(node.Directories) != 1 {
+		t.Errorf("NodeStatsWithFilesystems() = %+v, %v", node, err)
 	}
 	list, err := c.ListStats(ctx, stats.Selection{Kinds: []stats.Kind{stats.KindPod}, Sort: stats.SortSwap, Limit: 3})
 	if err != nil || len(list.Usages) != 1 || list.Usages[0].Entity.Key.ID != "u" || len(list.Problems) != 1 || !list.Now.Equal(statsStart) || list.Interval != time.Second || list.Node != "n" ||

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/noded/noded/daemon/config"
 	"github.com/noded/noded/daemon/service"
@@ -56,7 +57,7 @@ func newUsage(cfg *config.Config, name, root string, c *containers, logger *slog
 	reader := host.New(host.Config{Proc: proc, Sys: sys, Logger: logger})
 	u.sampler = stats.New(stats.Config{
 		Node: name, Tree: sources.Tree(tree), Host: sources.Host(reader, proc), Inventory: c.inventory, History: sources.History(u.history),
-		Interval: cfg.Stats.Interval, Layers: c.layers, LogBytes: c.logBytes, Logger: logger,
+		Interval: cfg.Stats.Interval, Layers: c.layers, LogBytes: c.logBytes, Images: c.images, Logger: logger,
 	})
 	u.health = service.StatsHealth{Stats: u.sampler, Location: cfg.Stats.CgroupRoot}
 	if u.history != nil {
@@ -162,4 +163,16 @@ func (c *containers) layers(ctx context.Context) (map[string]stats.Layer, error)
 // logBytes returns how large the logs of a container are.
 func (c *containers) logBytes(_ context.Context, log inventory.Log) (uint64, error) {
 	return c.logs.LogBytes(log.Layout, log.Dir)
+}
+
+// images returns the directories in which the runtimes keep images, each once.
+func (c *containers) images(ctx context.Context) ([]string, error) {
+	known, err := c.inventory.ImageFilesystems(ctx)
+	var dirs []string
+	for _, fs := range known {
+		if filepath.IsAbs(fs.MountPoint) && !slices.Contains(dirs, fs.MountPoint) {
+			dirs = append(dirs, fs.MountPoint)
+		}
+	}
+	return dirs, err
 }

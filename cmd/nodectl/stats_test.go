@@ -128,6 +128,15 @@ func (s *scriptStats) Filesystems(context.Context) ([]stats.Filesystem, error) {
 	return []stats.Filesystem{{MountPoint: "/", Device: "/dev/sda1", Type: "ext4", CapacityBytes: 100 << 30, UsedBytes: 40 << 30, AvailableBytes: 55 << 30, Inodes: 100, InodesFree: 50}}, nil
 }
 
+// Directories implements service.Stats.
+func (s *scriptStats) Directories(ctx context.Context) ([]stats.Directory, error) {
+	all, err := s.Filesystems(ctx)
+	return []stats.Directory{
+		{Use: stats.DirectoryKubelet, Path: "/var/lib/kubelet", Filesystem: all[0]},
+		{Use: stats.DirectoryImages, Path: "/var/lib/containerd", Filesystem: all[0]},
+	}, err
+}
+
 // noUsage is a journal that takes no room.
 type noUsage struct{ service.Journal }
 

@@ -32,8 +32,10 @@ type Stats interface {
 	Query(ctx context.Context, q stats.QueryRequest) (stats.QueryResult, error)
 	// Machine tells what the machine has.
 	Machine() (stats.Machine, error)
-	// Filesystems returns the filesystems of the node.
+	// Filesystems returns the filesystems of the node. The error can join one for each that is left out.
 	Filesystems(ctx context.Context) ([]stats.Filesystem, error)
+	// Directories returns what the directories of the kubelet and of images are on.
+	Directories(ctx context.Context) ([]stats.Directory, error)
 }
 
 // StatsConfig is what a StatsService needs.
@@ -59,7 +61,7 @@ func NewStats(c StatsConfig) *StatsService {
 }
 
 // GetNode implements nodedv1.StatsServiceServer.
-func (s *StatsService) GetNode(ctx context.Context, _ *nodedv1.StatsServiceGetNodeRequest) (*nodedv1.StatsServiceGetNodeResponse, error) {
+func (s *StatsService) GetNode(ctx context.Context, req *nodedv1.StatsServiceGetNodeRequest) (*nodedv1.StatsServiceGetNodeResponse, error) {
 	snapshot, err := s.config.Stats.Rated(ctx)
 	if err != nil {
 		return nil, wire.Status(err)
@@ -69,19 +71,39 @@ func (s *StatsService) GetNode(ctx context.Context, _ *nodedv1.StatsServiceGetNo
 	if err != nil {
 		problems = append(problems, fmt.Sprintf("what the machine has is not known: %v", err))
 	}
-	filesystems, err := s.config.Stats.Filesystems(ctx)
-	switch {
-	case ctx.Err() != nil:
-		return nil, wire.Status(ctx.Err())
-	case err != nil:
-		problems = append(problems, fmt.Sprintf("filesystems are not known, or not all of them: %v", err))
-	}
 	audit.FromContext(ctx).AddRecords(1)
-	return &nodedv1.StatsServiceGetNodeResponse{
+	m := &nodedv1.StatsServiceGetNodeResponse{
 		Node: s.config.Host.Name, Machine: wire.MachineToProto(&machine), Usage: wire.StatsUsageToProto(&snapshot.Node),
-		Filesystems: wire.FilesystemsToProto(filesystems), Problems: wire.TextsToProto(problems),
-		CurrentTime: timestamppb.New(now(s.config.Now)), Interval: durationpb.New(snapshot.Interval),
-	}, nil
+		Interval: durationpb.New(snapshot.Interval),
+	}
+	if req.GetFilesystems() {
+		filesystems, err := s.config.Stats.Filesystems(ctx)
+		problems = append(problems, each("filesystems are not known", err)...)
+		directories, err := s.config.Stats.Directories(ctx)
+		problems = append(problems, each("what directories are on is not known", err)...)
+		if ctx.Err() != nil {
+			return nil, wire.Status(ctx.Err())
+		}
+		m.Filesystems, m.Directories = wire.FilesystemsToProto(filesystems), wire.DirectoriesToProto(directories)
+	}
+	m.Problems, m.CurrentTime = wire.TextsToProto(problems), timestamppb.New(now(s.config.Now))
+	return m, nil
+}
+
+// each is a sentence for each of the errors that are joined in one; what says of what one is that is not.
+func each(what string, err error) []string {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []string{fmt.Sprintf("%s: %v", what, err)}
+	}
+	var out []string
+	for _, e := range joined.Unwrap() {
+		out = append(out, e.Error())
+	}
+	return out
 }
 
 // List implements nodedv1.StatsServiceServer.

@@ -32,6 +32,7 @@ type fakeStats struct {
 	err         error
 	machine     error
 	filesystems error
+	directories error
 
 	// mu guards the fields below.
 	mu          sync.Mutex
@@ -118,6 +119,10 @@ func (f *fakeStats) Filesystems(context.Context) ([]stats.Filesystem, error) {
 	return []stats.Filesystem{{MountPoint: "/"}}, f.filesystems
 }
 
+func (f *fakeStats) Directories(context.Context) ([]stats.Directory, error) {
+	return []stats.Directory{{Use: stats.DirectoryKubelet, Path: "/k", Filesystem: stats.Filesystem{MountPoint: "/"}}}, f.directories
+}
+
 func newStatsService(f *fakeStats) *StatsService {
 	return NewStats(StatsConfig{
 		Host: Host{Name: "n", BootID: journal.ID128{1}}, Stats: f, Interval: 10 * time.Second, Now: func() time.Time { return statsStart.Add(2 * time.Hour) },
@@ -128,20 +133,28 @@ func TestStatsGetNode(t *testing.T) {
 	t.Parallel()
 	f := newFakeStats()
 	service := newStatsService(f)
-	got, err := service.GetNode(t.Context(), &nodedv1.StatsServiceGetNodeRequest{})
+	all := &nodedv1.StatsServiceGetNodeRequest{Filesystems: true}
+	got, err := service.GetNode(t.Context(), all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.GetNode() != "n" || got.GetMachine().GetCpus() != 4 || got.GetUsage().GetCpu().GetUsageCoreNanoseconds() != 1e9 || len(got.GetFilesystems()) != 1 ||
+	if got.GetNode() != "n" || got.GetMachine().GetCpus() != 4 || got.GetUsage().GetCpu().GetUsageCoreNanoseconds() != 1e9 || len(got.GetFilesystems()) != 1 || len(got.GetDirectories()) != 1 ||
 		!got.GetCurrentTime().AsTime().Equal(statsStart.Add(2*time.Hour)) || got.GetInterval().AsDuration() != 10*time.Second {
 		t.Errorf("GetNode() = %v", got)
 	}
 	// What fails is said, and the rest is told all the same.
-	f.machine, f.filesystems = errors.New("no machine"), errors.New("no disk")
-	got, err = service.GetNode(t.Context(), &nodedv1.StatsServiceGetNodeRequest{})
-	want := []string{"containerd does not answer", "what the machine has is not known: no machine", "filesystems are not known, or not all of them: no disk"}
+	f.machine, f.filesystems, f.directories = errors.New("no machine"), errors.Join(errors.New("no /a"), errors.New("no /b")), errors.New("no table")
+	got, err = service.GetNode(t.Context(), all)
+	want := []string{
+		"containerd does not answer", "what the machine has is not known: no machine", "no /a", "no /b", "what directories are on is not known: no table",
+	}
 	if diff := cmp.Diff(want, got.GetProblems()); diff != "" || err != nil || got.GetUsage() == nil {
 		t.Errorf("problems, %v (-want +got):\n%s", err, diff)
+	}
+	// What nobody asked for is not looked at, and is no problem.
+	got, err = service.GetNode(t.Context(), &nodedv1.StatsServiceGetNodeRequest{})
+	if err != nil || len(got.GetProblems()) != 2 || len(got.GetFilesystems())+len(got.GetDirectories()) != 0 {
+		t.Errorf("without filesystems: %v, %v", got, err)
 	}
 	f.err = errors.New("broken")
 	if _, err := service.GetNode(t.Context(), &nodedv1.StatsServiceGetNodeRequest{}); status.Code(err) != codes.Internal {

@@ -149,25 +149,58 @@ func MachineFromProto(m *nodedv1.Machine) stats.Machine {
 func FilesystemsToProto(list []stats.Filesystem) []*nodedv1.Filesystem {
 	out := make([]*nodedv1.Filesystem, len(list))
 	for i := range list {
-		f := &list[i]
-		out[i] = &nodedv1.Filesystem{
-			MountPoint: Text(f.MountPoint), Device: Text(f.Device), Type: Text(f.Type),
-			CapacityBytes: f.CapacityBytes, UsedBytes: f.UsedBytes, AvailableBytes: f.AvailableBytes,
-			Inodes: f.Inodes, InodesFree: f.InodesFree,
-		}
+		out[i] = filesystemToProto(&list[i])
 	}
 	return out
+}
+
+func filesystemToProto(f *stats.Filesystem) *nodedv1.Filesystem {
+	return &nodedv1.Filesystem{
+		MountPoint: Text(f.MountPoint), Device: Text(f.Device), Type: Text(f.Type),
+		CapacityBytes: f.CapacityBytes, UsedBytes: f.UsedBytes, AvailableBytes: f.AvailableBytes,
+		Inodes: f.Inodes, InodesFree: f.InodesFree,
+	}
 }
 
 // FilesystemsFromProto converts a list of filesystems; none is nil.
 func FilesystemsFromProto(list []*nodedv1.Filesystem) []stats.Filesystem {
 	var out []stats.Filesystem
 	for _, m := range list {
-		out = append(out, stats.Filesystem{
-			MountPoint: m.GetMountPoint(), Device: m.GetDevice(), Type: m.GetType(),
-			CapacityBytes: m.GetCapacityBytes(), UsedBytes: m.GetUsedBytes(), AvailableBytes: m.GetAvailableBytes(),
-			Inodes: m.GetInodes(), InodesFree: m.GetInodesFree(),
-		})
+		out = append(out, filesystemFromProto(m))
+	}
+	return out
+}
+
+func filesystemFromProto(m *nodedv1.Filesystem) stats.Filesystem {
+	return stats.Filesystem{
+		MountPoint: m.GetMountPoint(), Device: m.GetDevice(), Type: m.GetType(),
+		CapacityBytes: m.GetCapacityBytes(), UsedBytes: m.GetUsedBytes(), AvailableBytes: m.GetAvailableBytes(),
+		Inodes: m.GetInodes(), InodesFree: m.GetInodesFree(),
+	}
+}
+
+// DirectoriesToProto converts a list of directories.
+func DirectoriesToProto(list []stats.Directory) []*nodedv1.NodeDirectory {
+	out := make([]*nodedv1.NodeDirectory, len(list))
+	for i := range list {
+		d := &list[i]
+		out[i] = &nodedv1.NodeDirectory{Use: nodedv1.NodeDirectoryUse(d.Use), Path: Text(d.Path), Problem: Text(d.Problem)}
+		if d.Filesystem != (stats.Filesystem{}) {
+			out[i].Filesystem = filesystemToProto(&d.Filesystem)
+		}
+	}
+	return out
+}
+
+// DirectoriesFromProto converts a list of directories; none is nil. Uses that this build does not know become unknown.
+func DirectoriesFromProto(list []*nodedv1.NodeDirectory) []stats.Directory {
+	var out []stats.Directory
+	for _, m := range list {
+		d := stats.Directory{Path: m.GetPath(), Filesystem: filesystemFromProto(m.GetFilesystem()), Problem: m.GetProblem()}
+		if _, known := nodedv1.NodeDirectoryUse_name[int32(m.GetUse())]; known {
+			d.Use = stats.DirectoryUse(m.GetUse())
+		}
+		out = append(out, d)
 	}
 	return out
 }

@@ -171,6 +171,16 @@ func TestMachineRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(list, FilesystemsFromProto(m.GetFilesystems())); diff != "" {
 		t.Errorf("filesystems (-want +got):\n%s", diff)
 	}
+	dirs := []stats.Directory{
+		{Use: stats.DirectoryKubelet, Path: "/k", Filesystem: list[0]}, {Use: stats.DirectoryImages, Path: "/i", Problem: "p"}, {Path: "/x"},
+	}
+	m = over(t, &nodedv1.StatsServiceGetNodeResponse{Directories: DirectoriesToProto(dirs)})
+	if diff := cmp.Diff(dirs, DirectoriesFromProto(m.GetDirectories())); diff != "" {
+		t.Errorf("directories (-want +got):\n%s", diff)
+	}
+	if got := DirectoriesFromProto([]*nodedv1.NodeDirectory{{Use: 77}}); got[0].Use != stats.DirectoryUnknown {
+		t.Errorf("a use of the future is %v", got[0].Use)
+	}
 }
 
 func TestStatsRequestsRoundTrip(t *testing.T) {

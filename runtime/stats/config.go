@@ -34,6 +34,9 @@ type Config struct {
 	Layers func(ctx context.Context) (map[string]Layer, error)
 	// LogBytes returns how large the logs of a container are; nil: that is not known. It is called as seldom as Layers.
 	LogBytes func(ctx context.Context, log inventory.Log) (uint64, error)
+	// Images returns the directories in which the runtimes keep images; nil: they are looked for where they usually are. It is called by
+	// several goroutines.
+	Images func(ctx context.Context) ([]string, error)
 	// Logger is told what is missed; nil: nobody is.
 	Logger *slog.Logger
 	// Now is the wall clock; nil: time.Now.
@@ -78,12 +81,14 @@ type Name struct {
 	Nested bool
 }
 
-// Host is what a Sampler needs of the node as a whole. Filesystems and Machine are used by several goroutines, the rest by one.
+// Host is what a Sampler needs of the node as a whole. Filesystems, Directories and Machine are used by several goroutines, the rest by one.
 type Host interface {
 	// Machine tells what the machine has.
 	Machine() (Machine, error)
 	// Filesystems returns the filesystems of the node.
 	Filesystems(ctx context.Context) ([]Filesystem, error)
+	// Directories returns what the directories of the kubelet and of images are on. images are those that runtimes tell, if they do.
+	Directories(ctx context.Context, images []string) ([]Directory, error)
 	// Read puts what the node uses now into a set. What cannot be read is in the error, all else is in the set.
 	Read(to *metric.Set) (Reading, error)
 	// Network puts what the network of a process sent and received into a set. A process that is gone is an error.

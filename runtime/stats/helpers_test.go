@@ -181,6 +181,13 @@ func (fakeHost) Machine() (Machine, error) { return Machine{CPUs: 4}, nil }
 func (fakeHost) Filesystems(context.Context) ([]Filesystem, error) {
 	return []Filesystem{{MountPoint: "/"}}, nil
 }
+func (fakeHost) Directories(_ context.Context, images []string) ([]Directory, error) {
+	dirs := []Directory{{Use: DirectoryKubelet, Path: "/var/lib/kubelet"}}
+	for _, dir := range images {
+		dirs = append(dirs, Directory{Use: DirectoryImages, Path: dir})
+	}
+	return dirs, nil
+}
 func (h fakeHost) HostNetwork(pid int) (bool, error) {
 	return h.with(pid, func(p *process) bool { return p.host })
 }

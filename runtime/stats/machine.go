@@ -32,3 +32,25 @@ type Filesystem struct {
 	// Inodes is 0 if it has no fixed number of them.
 	Inodes, InodesFree uint64
 }
+
+// DirectoryUse says what is kept in a directory.
+type DirectoryUse int
+
+const (
+	// DirectoryUnknown is what this build does not know.
+	DirectoryUnknown DirectoryUse = iota
+	// DirectoryKubelet has what pods write, and the kubelet's own state.
+	DirectoryKubelet
+	// DirectoryImages has images, and what containers write over them.
+	DirectoryImages
+)
+
+// Directory is a directory of which it matters how full its filesystem is.
+type Directory struct {
+	Use  DirectoryUse
+	Path string
+	// Filesystem is what it is on. With a Problem only its mount point, device and type are known, or nothing.
+	Filesystem Filesystem
+	// Problem says why it is not known how full the filesystem is; empty if it is.
+	Problem string
+}

@@ -262,3 +262,24 @@ func (s *Sampler) Filesystems(ctx context.Context) ([]Filesystem, error) {
 	}
 	return s.config.Host.Filesystems(ctx)
 }
+
+const (
+	// imagesWithin is how long the runtimes may take to tell where images are, maxImages how many directories of theirs are looked at.
+	imagesWithin = 2 * time.Second
+	maxImages    = 8
+)
+
+// Directories returns what the directories of the kubelet and of images are on. Where the runtimes do not tell, images are looked for where
+// they usually are. Without a Host it is an errors.ErrUnsupported.
+func (s *Sampler) Directories(ctx context.Context) ([]Directory, error) {
+	if s.config.Host == nil {
+		return nil, fmt.Errorf("look at the filesystems of directories: %w", errors.ErrUnsupported)
+	}
+	var images []string
+	if s.config.Images != nil {
+		within, cancel := context.WithTimeout(ctx, imagesWithin)
+		images, _ = s.config.Images(within)
+		cancel()
+	}
+	return s.config.Host.Directories(ctx, images[:min(len(images), maxImages)])
+}

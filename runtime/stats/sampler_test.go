@@ -540,6 +540,9 @@ func TestMissingParts(t *testing.T) {
 		if _, err := s.Filesystems(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("Filesystems: %v", err)
 		}
+		if _, err := s.Directories(t.Context()); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("Directories: %v", err)
+		}
 	})
 	run(t, func(_ *world, c *Config) { *c = Config{} }, func(t *testing.T, _ *world, s *Sampler) {
 		if n := after(t, s, 2*time.Second); len(n.Usages) != 0 || len(n.Problems) != 2 || n.Node.Entity == nil {
@@ -741,4 +744,25 @@ func TestRunTwiceAndStop(t *testing.T) {
 			t.Errorf("Rated: %v", err)
 		}
 	})
+}
+
+// TestDirectories: what the runtimes tell of images is looked at, if they tell in time.
+func TestDirectories(t *testing.T) {
+	t.Parallel()
+	told := func(context.Context) ([]string, error) { return slices.Repeat([]string{"/i"}, maxImages+1), nil }
+	hanging := func(ctx context.Context) ([]string, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	for _, tt := range []struct {
+		images func(context.Context) ([]string, error)
+		want   int
+	}{{nil, 1}, {told, 1 + maxImages}, {hanging, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			dirs, err := New(Config{Host: fakeHost{}, Images: tt.images}).Directories(t.Context())
+			if err != nil || len(dirs) != tt.want {
+				t.Errorf("Directories() = %v, %v, want %d", dirs, err, tt.want)
+			}
+		})
+	}
 }

@@ -5,7 +5,6 @@ package cli
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/noded/noded/client"
@@ -68,61 +67,48 @@ func below(is bool) string {
 	return conditionFalse
 }
 
-// diskPressure compares the filesystems that the kubelet and the images are on.
+// diskPressure compares the filesystems that the kubelet and the images are on. One that is short is enough to know; for the opposite all must
+// be known.
 func diskPressure(n *client.NodeStats) condition {
-	c := condition{Type: "DiskPressure", Status: conditionUnknown, Reason: "the filesystems of the node are not known"}
-	var known, short []string
-	check := func(what string, fs *stats.Filesystem, least uint64) {
-		if fs == nil {
-			return
+	var enough, short, unknown []string
+	for i := range n.Directories {
+		d := &n.Directories[i]
+		what, least := "nodefs", uint64(leastNodeSpace)
+		switch d.Use {
+		case stats.DirectoryImages:
+			what, least = "imagefs", leastImageSpace
+		case stats.DirectoryKubelet:
+		case stats.DirectoryUnknown:
+			continue
 		}
-		if fs.CapacityBytes > 0 {
-			text := fmt.Sprintf("%s (%s) %d%% available, threshold %d%%", what, fs.MountPoint, percent(fs.AvailableBytes, fs.CapacityBytes), least)
-			known = append(known, text)
-			if float64(fs.AvailableBytes)*100 < float64(fs.CapacityBytes)*float64(least) {
-				short = append(short, text)
-			}
+		fs := &d.Filesystem
+		what = fmt.Sprintf("%s (%s)", what, firstNonEmpty(fs.MountPoint, d.Path))
+		if d.Problem != "" || fs.CapacityBytes == 0 {
+			unknown = append(unknown, what+" is not known: "+firstNonEmpty(d.Problem, "it has no size"))
+			continue
+		}
+		text := fmt.Sprintf("%s %d%% available, threshold %d%%", what, percent(fs.AvailableBytes, fs.CapacityBytes), least)
+		if float64(fs.AvailableBytes)*100 < float64(fs.CapacityBytes)*float64(least) {
+			short = append(short, text)
+		} else {
+			enough = append(enough, text)
 		}
 		if fs.Inodes > 0 && float64(fs.InodesFree)*100 < float64(fs.Inodes)*leastInodes {
-			short = append(short, fmt.Sprintf("%s (%s) %d%% of inodes free, threshold %d%%", what, fs.MountPoint, percent(fs.InodesFree, fs.Inodes), leastInodes))
+			short = append(short, fmt.Sprintf("%s %d%% of inodes free, threshold %d%%", what, percent(fs.InodesFree, fs.Inodes), leastInodes))
 		}
 	}
-	check("nodefs", filesystemOf(n.Filesystems, "/var/lib/kubelet"), leastNodeSpace)
-	check("imagefs", imageFilesystem(n.Filesystems), leastImageSpace)
+	c := condition{Type: "DiskPressure"}
 	switch {
 	case len(short) > 0:
 		c.Status, c.Reason = conditionTrue, strings.Join(short, "; ")
-	case len(known) > 0:
-		c.Status, c.Reason = conditionFalse, strings.Join(known, "; ")
+	case len(unknown) > 0:
+		c.Status, c.Reason = conditionUnknown, strings.Join(unknown, "; ")
+	case len(enough) > 0:
+		c.Status, c.Reason = conditionFalse, strings.Join(enough, "; ")
+	default:
+		c.Status, c.Reason = conditionUnknown, "the filesystems of the node are not known"
 	}
 	return c
-}
-
-// imageFilesystem is the one that images are on: the first of the usual places that is a mount point of its own, else that of containerd.
-func imageFilesystem(list []stats.Filesystem) *stats.Filesystem {
-	places := []string{"/var/lib/containerd", "/var/lib/containers", "/var/lib/docker"}
-	root := filesystemOf(list, "/var/lib")
-	for _, place := range places {
-		if fs := filesystemOf(list, place); fs != nil && fs != root {
-			return fs
-		}
-	}
-	return filesystemOf(list, places[0])
-}
-
-// filesystemOf is the filesystem that a directory is on, nil if it is not known.
-func filesystemOf(list []stats.Filesystem, dir string) *stats.Filesystem {
-	var best *stats.Filesystem
-	for i := range list {
-		at := path.Clean(list[i].MountPoint)
-		if at != "/" && dir != at && !strings.HasPrefix(dir, at+"/") {
-			continue
-		}
-		if best == nil || len(at) >= len(path.Clean(best.MountPoint)) {
-			best = &list[i]
-		}
-	}
-	return best
 }
 
 // pidPressure compares the process ids that are left.

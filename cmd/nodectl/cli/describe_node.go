@@ -114,16 +114,22 @@ func describeNode(ctx context.Context, src nodeSource, args []string) (*nodeDesc
 	return d, nil
 }
 
-// firstNodeUsage asks, and goes on asking for a moment while there are no rates.
-func firstNodeStats(ctx context.Context, b statsBackend) (*client.NodeStats, error) {
-	for deadline := time.Now().Add(rateWait); ; pause(ctx, rateRetry) {
-		n, err := b.NodeStats(ctx)
-		if err != nil {
-			return nil, err
-		}
+// firstNodeStats asks, filesystems too, and goes on asking for a moment while there are no rates.
+func firstNodeStats(ctx context.Context, b nodeSource) (*client.NodeStats, error) {
+	n, err := b.NodeStatsWithFilesystems(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(rateWait); ; {
 		if r := rowOf(&n.Usage); r.rated() || !time.Now().Before(deadline) {
 			return n, nil
 		}
+		pause(ctx, rateRetry)
+		now, err := b.NodeStats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		n.Usage, n.Now = now.Usage, now.Now
 	}
 }
 

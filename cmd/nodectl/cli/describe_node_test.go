@@ -115,36 +115,51 @@ func TestDescribeNodeJSON(t *testing.T) {
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	const total = 4 << 30
-	node := func(used, limit uint64, filesystems ...stats.Filesystem) *client.NodeStats {
-		n := &client.NodeStats{Machine: stats.Machine{MemoryBytes: total}, Filesystems: filesystems}
+	node := func(used, limit uint64, dirs ...stats.Directory) *client.NodeStats {
+		n := &client.NodeStats{Machine: stats.Machine{MemoryBytes: total}, Directories: dirs}
 		n.Usage.Numbers.Put(metric.MemoryWorkingSet, used)
 		n.Usage.Numbers.Put(metric.Processes, 901)
 		n.Usage.Numbers.Put(metric.ProcessLimit, limit)
 		return n
 	}
-	fs := func(at string, available, inodesFree uint64) stats.Filesystem {
-		return stats.Filesystem{MountPoint: at, CapacityBytes: 1000, AvailableBytes: available, UsedBytes: 1000 - available, Inodes: 1000, InodesFree: inodesFree}
+	on := func(use stats.DirectoryUse, available, inodesFree uint64) stats.Directory {
+		return stats.Directory{Use: use, Path: "/x", Filesystem: stats.Filesystem{
+			MountPoint: "/", CapacityBytes: 1000, AvailableBytes: available, UsedBytes: 1000 - available, Inodes: 1000, InodesFree: inodesFree,
+		}}
 	}
+	pods := func(available, inodesFree uint64) stats.Directory {
+		return on(stats.DirectoryKubelet, available, inodesFree)
+	}
+	images := func(available, inodesFree uint64) stats.Directory {
+		return on(stats.DirectoryImages, available, inodesFree)
+	}
+	hidden := stats.Directory{Use: stats.DirectoryKubelet, Path: "/var/lib/kubelet", Filesystem: stats.Filesystem{MountPoint: "/var/lib/kubelet"}, Problem: "hidden"}
+	sizeless := stats.Directory{Use: stats.DirectoryImages, Path: "/i", Filesystem: stats.Filesystem{MountPoint: "/i"}}
 	tests := []struct {
 		name                 string
 		node                 *client.NodeStats
 		memory, disk, pidsAt string
 	}{
 		{"nothing is known", &client.NodeStats{}, "Unknown", "Unknown", "Unknown"},
-		{"just enough", node(total-100<<20, 1002, fs("/", 150, 50)), "False", "False", "False"},
-		{"just too little", node(total-100<<20+1, 1001, fs("/", 149, 50)), "True", "True", "True"},
-		{"more than all", node(total+1, 1, fs("/", 1000, 1000)), "True", "False", "True"},
-		{"nodefs alone", node(0, 1002, fs("/", 500, 500), fs("/var/lib/kubelet", 100, 50), fs("/var/lib/containerd", 150, 50)), "False", "False", "False"},
-		{"nodefs has too little", node(0, 1002, fs("/", 500, 500), fs("/var/lib/kubelet", 99, 50)), "False", "True", "False"},
-		{"too few inodes", node(0, 1002, fs("/", 500, 500), fs("/var", 500, 49)), "False", "True", "False"},
-		{"docker's images", node(0, 1002, fs("/", 500, 500), fs("/var/lib/docker", 149, 500)), "False", "True", "False"},
-		{"another directory of that beginning", node(0, 1002, fs("/", 500, 500), fs("/var/lib/kubelet2", 1, 1)), "False", "False", "False"},
-		{"only other filesystems", node(0, 1002, fs("/home", 1, 1)), "False", "Unknown", "False"},
+		{"just enough", node(total-100<<20, 1002, pods(150, 50), images(150, 50)), "False", "False", "False"},
+		{"just too little", node(total-100<<20+1, 1001, pods(149, 50), images(149, 50)), "True", "True", "True"},
+		{"more than all", node(total+1, 1, pods(1000, 1000), images(1000, 1000)), "True", "False", "True"},
+		{"nodefs has less than imagefs needs", node(0, 1002, pods(100, 50), images(150, 50)), "False", "False", "False"},
+		{"nodefs has too little", node(0, 1002, pods(99, 50), images(500, 500)), "False", "True", "False"},
+		{"too few inodes", node(0, 1002, pods(500, 49), images(500, 500)), "False", "True", "False"},
+		{"images of two runtimes", node(0, 1002, pods(500, 500), images(500, 500), images(149, 500)), "False", "True", "False"},
+		{"one is hidden", node(0, 1002, hidden, images(500, 500)), "False", "Unknown", "False"},
+		{"one is hidden, the other short", node(0, 1002, hidden, images(149, 500)), "False", "True", "False"},
+		{"one has no size", node(0, 1002, pods(500, 500), sizeless), "False", "Unknown", "False"},
+		{"another use", node(0, 1002, pods(500, 500), on(stats.DirectoryUnknown, 1, 1)), "False", "False", "False"},
 	}
 	for _, tt := range tests {
 		got := conditionsOf(tt.node)
 		if got[0].Status != tt.memory || got[1].Status != tt.disk || got[2].Status != tt.pidsAt {
 			t.Errorf("%s: %+v, want %s %s %s", tt.name, got, tt.memory, tt.disk, tt.pidsAt)
 		}
+	}
+	if got := diskPressure(node(0, 1, hidden)).Reason; got != "nodefs (/var/lib/kubelet) is not known: hidden" {
+		t.Errorf("reason %q", got)
 	}
 }

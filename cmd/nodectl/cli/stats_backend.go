@@ -26,6 +26,7 @@ type statsBackend interface {
 // nodeSource is where a description of a node comes from: a client.Client, too.
 type nodeSource interface {
 	statsBackend
+	NodeStatsWithFilesystems(ctx context.Context) (*client.NodeStats, error)
 	Node(ctx context.Context) (*nodedv1.Node, error)
 	Health(ctx context.Context) (*nodedv1.GetHealthResponse, error)
 }

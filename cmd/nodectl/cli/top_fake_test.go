@@ -56,7 +56,16 @@ func (n *fakeStats) NodeStats(context.Context) (*client.NodeStats, error) {
 	node := n.node
 	node.Usage = n.ask(node.Usage)
 	node.Usage.Time = node.Usage.Time.Add(time.Duration(n.look) * time.Second)
+	node.Filesystems, node.Directories = nil, nil
 	return &node, nil
+}
+
+func (n *fakeStats) NodeStatsWithFilesystems(ctx context.Context) (*client.NodeStats, error) {
+	node, err := n.NodeStats(ctx)
+	if err == nil {
+		node.Filesystems, node.Directories = n.node.Filesystems, n.node.Directories
+	}
+	return node, err
 }
 
 // ask is what is used as long as there are no rates, and after that. n.mu is held.
@@ -221,6 +230,10 @@ func busyNode() *fakeStats {
 			{MountPoint: "/", Device: "/dev/sda1", Type: "ext4", CapacityBytes: 100 << 30, UsedBytes: 60 << 30, AvailableBytes: 35 << 30, Inodes: 1000, InodesFree: 900},
 			{MountPoint: "/var/lib/containerd", Device: "/dev/sdb", Type: "xfs", CapacityBytes: 200 << 30, UsedBytes: 180 << 30, AvailableBytes: 20 << 30, Inodes: 1000, InodesFree: 40},
 		},
+	}
+	n.node.Directories = []stats.Directory{
+		{Use: stats.DirectoryKubelet, Path: "/var/lib/kubelet", Filesystem: n.node.Filesystems[0]},
+		{Use: stats.DirectoryImages, Path: "/var/lib/containerd", Filesystem: n.node.Filesystems[1]},
 	}
 	n.node.Usage.Numbers.Put(metric.ProcessLimit, 4096)
 	n.node.Usage.Rates.Put(metric.PressureCPUSome, 0.125)

@@ -87,6 +87,59 @@ func (StatsKind) EnumDescriptor() ([]byte, []int) {
 	return file_noded_v1_stats_proto_rawDescGZIP(), []int{0}
 }
 
+// NodeDirectoryUse says what is kept in a directory.
+type NodeDirectoryUse int32
+
+const (
+	// Not known.
+	NodeDirectoryUse_NODE_DIRECTORY_USE_UNSPECIFIED NodeDirectoryUse = 0
+	// What pods write, and the kubelet's own state.
+	NodeDirectoryUse_NODE_DIRECTORY_USE_KUBELET NodeDirectoryUse = 1
+	// Images, and what containers write over them.
+	NodeDirectoryUse_NODE_DIRECTORY_USE_IMAGES NodeDirectoryUse = 2
+)
+
+// Enum value maps for NodeDirectoryUse.
+var (
+	NodeDirectoryUse_name = map[int32]string{
+		0: "NODE_DIRECTORY_USE_UNSPECIFIED",
+		1: "NODE_DIRECTORY_USE_KUBELET",
+		2: "NODE_DIRECTORY_USE_IMAGES",
+	}
+	NodeDirectoryUse_value = map[string]int32{
+		"NODE_DIRECTORY_USE_UNSPECIFIED": 0,
+		"NODE_DIRECTORY_USE_KUBELET":     1,
+		"NODE_DIRECTORY_USE_IMAGES":      2,
+	}
+)
+
+func (x NodeDirectoryUse) Enum() *NodeDirectoryUse {
+	p := new(NodeDirectoryUse)
+	*p = x
+	return p
+}
+
+func (x NodeDirectoryUse) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NodeDirectoryUse) Descriptor() protoreflect.EnumDescriptor {
+	return file_noded_v1_stats_proto_enumTypes[1].Descriptor()
+}
+
+func (NodeDirectoryUse) Type() protoreflect.EnumType {
+	return &file_noded_v1_stats_proto_enumTypes[1]
+}
+
+func (x NodeDirectoryUse) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NodeDirectoryUse.Descriptor instead.
+func (NodeDirectoryUse) EnumDescriptor() ([]byte, []int) {
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{1}
+}
+
 // StatsSort is an order.
 type StatsSort int32
 
@@ -136,11 +189,11 @@ func (x StatsSort) String() string {
 }
 
 func (StatsSort) Descriptor() protoreflect.EnumDescriptor {
-	return file_noded_v1_stats_proto_enumTypes[1].Descriptor()
+	return file_noded_v1_stats_proto_enumTypes[2].Descriptor()
 }
 
 func (StatsSort) Type() protoreflect.EnumType {
-	return &file_noded_v1_stats_proto_enumTypes[1]
+	return &file_noded_v1_stats_proto_enumTypes[2]
 }
 
 func (x StatsSort) Number() protoreflect.EnumNumber {
@@ -149,12 +202,14 @@ func (x StatsSort) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StatsSort.Descriptor instead.
 func (StatsSort) EnumDescriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{1}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{2}
 }
 
-// StatsServiceGetNodeRequest has no parameters.
+// StatsServiceGetNodeRequest says how much is wanted.
 type StatsServiceGetNodeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ask the filesystems how full they are, too. One that does not answer makes the call take two seconds. Unset: they are not asked.
+	Filesystems   bool `protobuf:"varint,1,opt,name=filesystems,proto3" json:"filesystems,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -189,6 +244,13 @@ func (*StatsServiceGetNodeRequest) Descriptor() ([]byte, []int) {
 	return file_noded_v1_stats_proto_rawDescGZIP(), []int{0}
 }
 
+func (x *StatsServiceGetNodeRequest) GetFilesystems() bool {
+	if x != nil {
+		return x.Filesystems
+	}
+	return false
+}
+
 // StatsServiceGetNodeResponse answers GetNode.
 type StatsServiceGetNodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -198,14 +260,16 @@ type StatsServiceGetNodeResponse struct {
 	Machine *Machine `protobuf:"bytes,2,opt,name=machine,proto3" json:"machine,omitempty"`
 	// What is used.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// Its filesystems, by mount point.
+	// Its filesystems, by mount point, if they were asked for.
 	Filesystems []*Filesystem `protobuf:"bytes,4,rep,name=filesystems,proto3" json:"filesystems,omitempty"`
 	// What is known only in part, and why. A sentence each.
 	Problems []string `protobuf:"bytes,5,rep,name=problems,proto3" json:"problems,omitempty"`
 	// Wall clock of the node when it answered, against which the age of a figure is told.
 	CurrentTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=current_time,json=currentTime,proto3" json:"current_time,omitempty"`
 	// How often noded looks now.
-	Interval      *durationpb.Duration `protobuf:"bytes,7,opt,name=interval,proto3" json:"interval,omitempty"`
+	Interval *durationpb.Duration `protobuf:"bytes,7,opt,name=interval,proto3" json:"interval,omitempty"`
+	// What the directories of the kubelet and of images are on, if filesystems were asked for.
+	Directories   []*NodeDirectory `protobuf:"bytes,8,rep,name=directories,proto3" json:"directories,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -289,6 +353,86 @@ func (x *StatsServiceGetNodeResponse) GetInterval() *durationpb.Duration {
 	return nil
 }
 
+func (x *StatsServiceGetNodeResponse) GetDirectories() []*NodeDirectory {
+	if x != nil {
+		return x.Directories
+	}
+	return nil
+}
+
+// NodeDirectory is a directory of which it matters how full its filesystem is.
+type NodeDirectory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is kept there.
+	Use NodeDirectoryUse `protobuf:"varint,1,opt,name=use,proto3,enum=noded.v1.NodeDirectoryUse" json:"use,omitempty"`
+	// Its path.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// What it is on. With a problem only the mount point, device and type are known; unset: nothing is.
+	Filesystem *Filesystem `protobuf:"bytes,3,opt,name=filesystem,proto3" json:"filesystem,omitempty"`
+	// Why it is not known how full the filesystem is. Empty: it is known.
+	Problem       string `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeDirectory) Reset() {
+	*x = NodeDirectory{}
+	mi := &file_noded_v1_stats_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeDirectory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeDirectory) ProtoMessage() {}
+
+func (x *NodeDirectory) ProtoReflect() protoreflect.Message {
+	mi := &file_noded_v1_stats_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeDirectory.ProtoReflect.Descriptor instead.
+func (*NodeDirectory) Descriptor() ([]byte, []int) {
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *NodeDirectory) GetUse() NodeDirectoryUse {
+	if x != nil {
+		return x.Use
+	}
+	return NodeDirectoryUse_NODE_DIRECTORY_USE_UNSPECIFIED
+}
+
+func (x *NodeDirectory) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *NodeDirectory) GetFilesystem() *Filesystem {
+	if x != nil {
+		return x.Filesystem
+	}
+	return nil
+}
+
+func (x *NodeDirectory) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 // Machine is what the machine has.
 type Machine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -318,7 +462,7 @@ type Machine struct {
 
 func (x *Machine) Reset() {
 	*x = Machine{}
-	mi := &file_noded_v1_stats_proto_msgTypes[2]
+	mi := &file_noded_v1_stats_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -330,7 +474,7 @@ func (x *Machine) String() string {
 func (*Machine) ProtoMessage() {}
 
 func (x *Machine) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[2]
+	mi := &file_noded_v1_stats_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -343,7 +487,7 @@ func (x *Machine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Machine.ProtoReflect.Descriptor instead.
 func (*Machine) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{2}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Machine) GetCpus() uint32 {
@@ -441,7 +585,7 @@ type Filesystem struct {
 
 func (x *Filesystem) Reset() {
 	*x = Filesystem{}
-	mi := &file_noded_v1_stats_proto_msgTypes[3]
+	mi := &file_noded_v1_stats_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +597,7 @@ func (x *Filesystem) String() string {
 func (*Filesystem) ProtoMessage() {}
 
 func (x *Filesystem) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[3]
+	mi := &file_noded_v1_stats_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +610,7 @@ func (x *Filesystem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Filesystem.ProtoReflect.Descriptor instead.
 func (*Filesystem) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{3}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Filesystem) GetMountPoint() string {
@@ -546,7 +690,7 @@ type StatsServiceListRequest struct {
 
 func (x *StatsServiceListRequest) Reset() {
 	*x = StatsServiceListRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[4]
+	mi := &file_noded_v1_stats_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -558,7 +702,7 @@ func (x *StatsServiceListRequest) String() string {
 func (*StatsServiceListRequest) ProtoMessage() {}
 
 func (x *StatsServiceListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[4]
+	mi := &file_noded_v1_stats_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -571,7 +715,7 @@ func (x *StatsServiceListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceListRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceListRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{4}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StatsServiceListRequest) GetKinds() []StatsKind {
@@ -637,7 +781,7 @@ type StatsServiceListResponse struct {
 
 func (x *StatsServiceListResponse) Reset() {
 	*x = StatsServiceListResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[5]
+	mi := &file_noded_v1_stats_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +793,7 @@ func (x *StatsServiceListResponse) String() string {
 func (*StatsServiceListResponse) ProtoMessage() {}
 
 func (x *StatsServiceListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[5]
+	mi := &file_noded_v1_stats_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +806,7 @@ func (x *StatsServiceListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceListResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceListResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{5}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StatsServiceListResponse) GetNode() string {
@@ -730,7 +874,7 @@ type StatsServiceWatchListRequest struct {
 
 func (x *StatsServiceWatchListRequest) Reset() {
 	*x = StatsServiceWatchListRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[6]
+	mi := &file_noded_v1_stats_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +886,7 @@ func (x *StatsServiceWatchListRequest) String() string {
 func (*StatsServiceWatchListRequest) ProtoMessage() {}
 
 func (x *StatsServiceWatchListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[6]
+	mi := &file_noded_v1_stats_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +899,7 @@ func (x *StatsServiceWatchListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceWatchListRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceWatchListRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{6}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StatsServiceWatchListRequest) GetKinds() []StatsKind {
@@ -829,7 +973,7 @@ type StatsServiceWatchListResponse struct {
 
 func (x *StatsServiceWatchListResponse) Reset() {
 	*x = StatsServiceWatchListResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[7]
+	mi := &file_noded_v1_stats_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -841,7 +985,7 @@ func (x *StatsServiceWatchListResponse) String() string {
 func (*StatsServiceWatchListResponse) ProtoMessage() {}
 
 func (x *StatsServiceWatchListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[7]
+	mi := &file_noded_v1_stats_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -854,7 +998,7 @@ func (x *StatsServiceWatchListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceWatchListResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceWatchListResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{7}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatsServiceWatchListResponse) GetNode() string {
@@ -943,7 +1087,7 @@ type Subject struct {
 
 func (x *Subject) Reset() {
 	*x = Subject{}
-	mi := &file_noded_v1_stats_proto_msgTypes[8]
+	mi := &file_noded_v1_stats_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1099,7 @@ func (x *Subject) String() string {
 func (*Subject) ProtoMessage() {}
 
 func (x *Subject) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[8]
+	mi := &file_noded_v1_stats_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1112,7 @@ func (x *Subject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Subject.ProtoReflect.Descriptor instead.
 func (*Subject) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{8}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Subject) GetKind() StatsKind {
@@ -1123,7 +1267,7 @@ type Usage struct {
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[9]
+	mi := &file_noded_v1_stats_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1279,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[9]
+	mi := &file_noded_v1_stats_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1292,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{9}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Usage) GetSubject() *Subject {
@@ -1252,7 +1396,7 @@ type ContainersUsage struct {
 
 func (x *ContainersUsage) Reset() {
 	*x = ContainersUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[10]
+	mi := &file_noded_v1_stats_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1264,7 +1408,7 @@ func (x *ContainersUsage) String() string {
 func (*ContainersUsage) ProtoMessage() {}
 
 func (x *ContainersUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[10]
+	mi := &file_noded_v1_stats_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1277,7 +1421,7 @@ func (x *ContainersUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContainersUsage.ProtoReflect.Descriptor instead.
 func (*ContainersUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{10}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ContainersUsage) GetCount() uint32 {
@@ -1342,7 +1486,7 @@ type CpuUsage struct {
 
 func (x *CpuUsage) Reset() {
 	*x = CpuUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[11]
+	mi := &file_noded_v1_stats_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1498,7 @@ func (x *CpuUsage) String() string {
 func (*CpuUsage) ProtoMessage() {}
 
 func (x *CpuUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[11]
+	mi := &file_noded_v1_stats_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1511,7 @@ func (x *CpuUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CpuUsage.ProtoReflect.Descriptor instead.
 func (*CpuUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{11}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CpuUsage) GetUsageCoreNanoseconds() uint64 {
@@ -1509,7 +1653,7 @@ type MemoryUsage struct {
 
 func (x *MemoryUsage) Reset() {
 	*x = MemoryUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[12]
+	mi := &file_noded_v1_stats_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1665,7 @@ func (x *MemoryUsage) String() string {
 func (*MemoryUsage) ProtoMessage() {}
 
 func (x *MemoryUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[12]
+	mi := &file_noded_v1_stats_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1678,7 @@ func (x *MemoryUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MemoryUsage.ProtoReflect.Descriptor instead.
 func (*MemoryUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{12}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MemoryUsage) GetUsageBytes() uint64 {
@@ -1732,7 +1876,7 @@ type NetworkUsage struct {
 
 func (x *NetworkUsage) Reset() {
 	*x = NetworkUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[13]
+	mi := &file_noded_v1_stats_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +1888,7 @@ func (x *NetworkUsage) String() string {
 func (*NetworkUsage) ProtoMessage() {}
 
 func (x *NetworkUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[13]
+	mi := &file_noded_v1_stats_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +1901,7 @@ func (x *NetworkUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkUsage.ProtoReflect.Descriptor instead.
 func (*NetworkUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{13}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *NetworkUsage) GetReceiveBytes() uint64 {
@@ -1869,7 +2013,7 @@ type IoUsage struct {
 
 func (x *IoUsage) Reset() {
 	*x = IoUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[14]
+	mi := &file_noded_v1_stats_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1881,7 +2025,7 @@ func (x *IoUsage) String() string {
 func (*IoUsage) ProtoMessage() {}
 
 func (x *IoUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[14]
+	mi := &file_noded_v1_stats_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1894,7 +2038,7 @@ func (x *IoUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IoUsage.ProtoReflect.Descriptor instead.
 func (*IoUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{14}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *IoUsage) GetReadBytes() uint64 {
@@ -1968,7 +2112,7 @@ type FilesystemUsage struct {
 
 func (x *FilesystemUsage) Reset() {
 	*x = FilesystemUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[15]
+	mi := &file_noded_v1_stats_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2124,7 @@ func (x *FilesystemUsage) String() string {
 func (*FilesystemUsage) ProtoMessage() {}
 
 func (x *FilesystemUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[15]
+	mi := &file_noded_v1_stats_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2137,7 @@ func (x *FilesystemUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FilesystemUsage.ProtoReflect.Descriptor instead.
 func (*FilesystemUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{15}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *FilesystemUsage) GetWritableBytes() uint64 {
@@ -2051,7 +2195,7 @@ type PressureUsage struct {
 
 func (x *PressureUsage) Reset() {
 	*x = PressureUsage{}
-	mi := &file_noded_v1_stats_proto_msgTypes[16]
+	mi := &file_noded_v1_stats_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2207,7 @@ func (x *PressureUsage) String() string {
 func (*PressureUsage) ProtoMessage() {}
 
 func (x *PressureUsage) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[16]
+	mi := &file_noded_v1_stats_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2220,7 @@ func (x *PressureUsage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PressureUsage.ProtoReflect.Descriptor instead.
 func (*PressureUsage) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{16}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *PressureUsage) GetCpuSomeNanoseconds() uint64 {
@@ -2184,7 +2328,7 @@ type StatsServiceWatchRequest struct {
 
 func (x *StatsServiceWatchRequest) Reset() {
 	*x = StatsServiceWatchRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[17]
+	mi := &file_noded_v1_stats_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2340,7 @@ func (x *StatsServiceWatchRequest) String() string {
 func (*StatsServiceWatchRequest) ProtoMessage() {}
 
 func (x *StatsServiceWatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[17]
+	mi := &file_noded_v1_stats_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2353,7 @@ func (x *StatsServiceWatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceWatchRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceWatchRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{17}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StatsServiceWatchRequest) GetKinds() []StatsKind {
@@ -2301,7 +2445,7 @@ type StatsServiceWatchResponse struct {
 
 func (x *StatsServiceWatchResponse) Reset() {
 	*x = StatsServiceWatchResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[18]
+	mi := &file_noded_v1_stats_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2313,7 +2457,7 @@ func (x *StatsServiceWatchResponse) String() string {
 func (*StatsServiceWatchResponse) ProtoMessage() {}
 
 func (x *StatsServiceWatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[18]
+	mi := &file_noded_v1_stats_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2326,7 +2470,7 @@ func (x *StatsServiceWatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceWatchResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceWatchResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{18}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *StatsServiceWatchResponse) GetSequence() uint64 {
@@ -2475,7 +2619,7 @@ type StatsWatchSubject struct {
 
 func (x *StatsWatchSubject) Reset() {
 	*x = StatsWatchSubject{}
-	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	mi := &file_noded_v1_stats_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2487,7 +2631,7 @@ func (x *StatsWatchSubject) String() string {
 func (*StatsWatchSubject) ProtoMessage() {}
 
 func (x *StatsWatchSubject) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[19]
+	mi := &file_noded_v1_stats_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2500,7 +2644,7 @@ func (x *StatsWatchSubject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsWatchSubject.ProtoReflect.Descriptor instead.
 func (*StatsWatchSubject) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{19}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StatsWatchSubject) GetId() uint32 {
@@ -2531,7 +2675,7 @@ type StatsWatchColumn struct {
 
 func (x *StatsWatchColumn) Reset() {
 	*x = StatsWatchColumn{}
-	mi := &file_noded_v1_stats_proto_msgTypes[20]
+	mi := &file_noded_v1_stats_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2543,7 +2687,7 @@ func (x *StatsWatchColumn) String() string {
 func (*StatsWatchColumn) ProtoMessage() {}
 
 func (x *StatsWatchColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[20]
+	mi := &file_noded_v1_stats_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2556,7 +2700,7 @@ func (x *StatsWatchColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsWatchColumn.ProtoReflect.Descriptor instead.
 func (*StatsWatchColumn) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{20}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StatsWatchColumn) GetDeltas() []int64 {
@@ -2584,7 +2728,7 @@ type StatsWatchProblems struct {
 
 func (x *StatsWatchProblems) Reset() {
 	*x = StatsWatchProblems{}
-	mi := &file_noded_v1_stats_proto_msgTypes[21]
+	mi := &file_noded_v1_stats_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2596,7 +2740,7 @@ func (x *StatsWatchProblems) String() string {
 func (*StatsWatchProblems) ProtoMessage() {}
 
 func (x *StatsWatchProblems) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[21]
+	mi := &file_noded_v1_stats_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2609,7 +2753,7 @@ func (x *StatsWatchProblems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsWatchProblems.ProtoReflect.Descriptor instead.
 func (*StatsWatchProblems) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{21}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *StatsWatchProblems) GetProblems() []string {
@@ -2644,7 +2788,7 @@ type StatsServiceQueryRequest struct {
 
 func (x *StatsServiceQueryRequest) Reset() {
 	*x = StatsServiceQueryRequest{}
-	mi := &file_noded_v1_stats_proto_msgTypes[22]
+	mi := &file_noded_v1_stats_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2656,7 +2800,7 @@ func (x *StatsServiceQueryRequest) String() string {
 func (*StatsServiceQueryRequest) ProtoMessage() {}
 
 func (x *StatsServiceQueryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[22]
+	mi := &file_noded_v1_stats_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2669,7 +2813,7 @@ func (x *StatsServiceQueryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceQueryRequest.ProtoReflect.Descriptor instead.
 func (*StatsServiceQueryRequest) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{22}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StatsServiceQueryRequest) GetKinds() []StatsKind {
@@ -2749,7 +2893,7 @@ type StatsServiceQueryResponse struct {
 
 func (x *StatsServiceQueryResponse) Reset() {
 	*x = StatsServiceQueryResponse{}
-	mi := &file_noded_v1_stats_proto_msgTypes[23]
+	mi := &file_noded_v1_stats_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +2905,7 @@ func (x *StatsServiceQueryResponse) String() string {
 func (*StatsServiceQueryResponse) ProtoMessage() {}
 
 func (x *StatsServiceQueryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[23]
+	mi := &file_noded_v1_stats_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +2918,7 @@ func (x *StatsServiceQueryResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsServiceQueryResponse.ProtoReflect.Descriptor instead.
 func (*StatsServiceQueryResponse) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{23}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *StatsServiceQueryResponse) GetNode() string {
@@ -2853,7 +2997,7 @@ type StatsSeries struct {
 
 func (x *StatsSeries) Reset() {
 	*x = StatsSeries{}
-	mi := &file_noded_v1_stats_proto_msgTypes[24]
+	mi := &file_noded_v1_stats_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2865,7 +3009,7 @@ func (x *StatsSeries) String() string {
 func (*StatsSeries) ProtoMessage() {}
 
 func (x *StatsSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_noded_v1_stats_proto_msgTypes[24]
+	mi := &file_noded_v1_stats_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2878,7 +3022,7 @@ func (x *StatsSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsSeries.ProtoReflect.Descriptor instead.
 func (*StatsSeries) Descriptor() ([]byte, []int) {
-	return file_noded_v1_stats_proto_rawDescGZIP(), []int{24}
+	return file_noded_v1_stats_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *StatsSeries) GetSubject() *Subject {
@@ -2969,8 +3113,9 @@ var File_noded_v1_stats_proto protoreflect.FileDescriptor
 
 const file_noded_v1_stats_proto_rawDesc = "" +
 	"\n" +
-	"\x14noded/v1/stats.proto\x12\bnoded.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16noded/v1/options.proto\x1a\x16noded/v1/runtime.proto\"\x1c\n" +
-	"\x1aStatsServiceGetNodeRequest\"\xcf\x02\n" +
+	"\x14noded/v1/stats.proto\x12\bnoded.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16noded/v1/options.proto\x1a\x16noded/v1/runtime.proto\">\n" +
+	"\x1aStatsServiceGetNodeRequest\x12 \n" +
+	"\vfilesystems\x18\x01 \x01(\bR\vfilesystems\"\x8a\x03\n" +
 	"\x1bStatsServiceGetNodeResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12+\n" +
 	"\amachine\x18\x02 \x01(\v2\x11.noded.v1.MachineR\amachine\x12%\n" +
@@ -2978,7 +3123,15 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\vfilesystems\x18\x04 \x03(\v2\x14.noded.v1.FilesystemR\vfilesystems\x12\x1a\n" +
 	"\bproblems\x18\x05 \x03(\tR\bproblems\x12=\n" +
 	"\fcurrent_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\x125\n" +
-	"\binterval\x18\a \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xc7\x02\n" +
+	"\binterval\x18\a \x01(\v2\x19.google.protobuf.DurationR\binterval\x129\n" +
+	"\vdirectories\x18\b \x03(\v2\x17.noded.v1.NodeDirectoryR\vdirectories\"\xa1\x01\n" +
+	"\rNodeDirectory\x12,\n" +
+	"\x03use\x18\x01 \x01(\x0e2\x1a.noded.v1.NodeDirectoryUseR\x03use\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x124\n" +
+	"\n" +
+	"filesystem\x18\x03 \x01(\v2\x14.noded.v1.FilesystemR\n" +
+	"filesystem\x12\x18\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\"\xc7\x02\n" +
 	"\aMachine\x12\x12\n" +
 	"\x04cpus\x18\x01 \x01(\rR\x04cpus\x12\x14\n" +
 	"\x05cores\x18\x02 \x01(\rR\x05cores\x12\x18\n" +
@@ -3338,7 +3491,11 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\x0fSTATS_KIND_NODE\x10\x01\x12\x12\n" +
 	"\x0eSTATS_KIND_POD\x10\x02\x12\x18\n" +
 	"\x14STATS_KIND_CONTAINER\x10\x03\x12\x13\n" +
-	"\x0fSTATS_KIND_UNIT\x10\x04*\x94\x01\n" +
+	"\x0fSTATS_KIND_UNIT\x10\x04*u\n" +
+	"\x10NodeDirectoryUse\x12\"\n" +
+	"\x1eNODE_DIRECTORY_USE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aNODE_DIRECTORY_USE_KUBELET\x10\x01\x12\x1d\n" +
+	"\x19NODE_DIRECTORY_USE_IMAGES\x10\x02*\x94\x01\n" +
 	"\tStatsSort\x12\x1a\n" +
 	"\x16STATS_SORT_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATS_SORT_CPU\x10\x01\x12\x15\n" +
@@ -3365,114 +3522,119 @@ func file_noded_v1_stats_proto_rawDescGZIP() []byte {
 	return file_noded_v1_stats_proto_rawDescData
 }
 
-var file_noded_v1_stats_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_noded_v1_stats_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_noded_v1_stats_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_noded_v1_stats_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_noded_v1_stats_proto_goTypes = []any{
 	(StatsKind)(0),                        // 0: noded.v1.StatsKind
-	(StatsSort)(0),                        // 1: noded.v1.StatsSort
-	(*StatsServiceGetNodeRequest)(nil),    // 2: noded.v1.StatsServiceGetNodeRequest
-	(*StatsServiceGetNodeResponse)(nil),   // 3: noded.v1.StatsServiceGetNodeResponse
-	(*Machine)(nil),                       // 4: noded.v1.Machine
-	(*Filesystem)(nil),                    // 5: noded.v1.Filesystem
-	(*StatsServiceListRequest)(nil),       // 6: noded.v1.StatsServiceListRequest
-	(*StatsServiceListResponse)(nil),      // 7: noded.v1.StatsServiceListResponse
-	(*StatsServiceWatchListRequest)(nil),  // 8: noded.v1.StatsServiceWatchListRequest
-	(*StatsServiceWatchListResponse)(nil), // 9: noded.v1.StatsServiceWatchListResponse
-	(*Subject)(nil),                       // 10: noded.v1.Subject
-	(*Usage)(nil),                         // 11: noded.v1.Usage
-	(*ContainersUsage)(nil),               // 12: noded.v1.ContainersUsage
-	(*CpuUsage)(nil),                      // 13: noded.v1.CpuUsage
-	(*MemoryUsage)(nil),                   // 14: noded.v1.MemoryUsage
-	(*NetworkUsage)(nil),                  // 15: noded.v1.NetworkUsage
-	(*IoUsage)(nil),                       // 16: noded.v1.IoUsage
-	(*FilesystemUsage)(nil),               // 17: noded.v1.FilesystemUsage
-	(*PressureUsage)(nil),                 // 18: noded.v1.PressureUsage
-	(*StatsServiceWatchRequest)(nil),      // 19: noded.v1.StatsServiceWatchRequest
-	(*StatsServiceWatchResponse)(nil),     // 20: noded.v1.StatsServiceWatchResponse
-	(*StatsWatchSubject)(nil),             // 21: noded.v1.StatsWatchSubject
-	(*StatsWatchColumn)(nil),              // 22: noded.v1.StatsWatchColumn
-	(*StatsWatchProblems)(nil),            // 23: noded.v1.StatsWatchProblems
-	(*StatsServiceQueryRequest)(nil),      // 24: noded.v1.StatsServiceQueryRequest
-	(*StatsServiceQueryResponse)(nil),     // 25: noded.v1.StatsServiceQueryResponse
-	(*StatsSeries)(nil),                   // 26: noded.v1.StatsSeries
-	nil,                                   // 27: noded.v1.Subject.LabelsEntry
-	(*timestamppb.Timestamp)(nil),         // 28: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 29: google.protobuf.Duration
-	(*PodSelector)(nil),                   // 30: noded.v1.PodSelector
-	(ContainerType)(0),                    // 31: noded.v1.ContainerType
-	(*ContainerResources)(nil),            // 32: noded.v1.ContainerResources
+	(NodeDirectoryUse)(0),                 // 1: noded.v1.NodeDirectoryUse
+	(StatsSort)(0),                        // 2: noded.v1.StatsSort
+	(*StatsServiceGetNodeRequest)(nil),    // 3: noded.v1.StatsServiceGetNodeRequest
+	(*StatsServiceGetNodeResponse)(nil),   // 4: noded.v1.StatsServiceGetNodeResponse
+	(*NodeDirectory)(nil),                 // 5: noded.v1.NodeDirectory
+	(*Machine)(nil),                       // 6: noded.v1.Machine
+	(*Filesystem)(nil),                    // 7: noded.v1.Filesystem
+	(*StatsServiceListRequest)(nil),       // 8: noded.v1.StatsServiceListRequest
+	(*StatsServiceListResponse)(nil),      // 9: noded.v1.StatsServiceListResponse
+	(*StatsServiceWatchListRequest)(nil),  // 10: noded.v1.StatsServiceWatchListRequest
+	(*StatsServiceWatchListResponse)(nil), // 11: noded.v1.StatsServiceWatchListResponse
+	(*Subject)(nil),                       // 12: noded.v1.Subject
+	(*Usage)(nil),                         // 13: noded.v1.Usage
+	(*ContainersUsage)(nil),               // 14: noded.v1.ContainersUsage
+	(*CpuUsage)(nil),                      // 15: noded.v1.CpuUsage
+	(*MemoryUsage)(nil),                   // 16: noded.v1.MemoryUsage
+	(*NetworkUsage)(nil),                  // 17: noded.v1.NetworkUsage
+	(*IoUsage)(nil),                       // 18: noded.v1.IoUsage
+	(*FilesystemUsage)(nil),               // 19: noded.v1.FilesystemUsage
+	(*PressureUsage)(nil),                 // 20: noded.v1.PressureUsage
+	(*StatsServiceWatchRequest)(nil),      // 21: noded.v1.StatsServiceWatchRequest
+	(*StatsServiceWatchResponse)(nil),     // 22: noded.v1.StatsServiceWatchResponse
+	(*StatsWatchSubject)(nil),             // 23: noded.v1.StatsWatchSubject
+	(*StatsWatchColumn)(nil),              // 24: noded.v1.StatsWatchColumn
+	(*StatsWatchProblems)(nil),            // 25: noded.v1.StatsWatchProblems
+	(*StatsServiceQueryRequest)(nil),      // 26: noded.v1.StatsServiceQueryRequest
+	(*StatsServiceQueryResponse)(nil),     // 27: noded.v1.StatsServiceQueryResponse
+	(*StatsSeries)(nil),                   // 28: noded.v1.StatsSeries
+	nil,                                   // 29: noded.v1.Subject.LabelsEntry
+	(*timestamppb.Timestamp)(nil),         // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 31: google.protobuf.Duration
+	(*PodSelector)(nil),                   // 32: noded.v1.PodSelector
+	(ContainerType)(0),                    // 33: noded.v1.ContainerType
+	(*ContainerResources)(nil),            // 34: noded.v1.ContainerResources
 }
 var file_noded_v1_stats_proto_depIdxs = []int32{
-	4,  // 0: noded.v1.StatsServiceGetNodeResponse.machine:type_name -> noded.v1.Machine
-	11, // 1: noded.v1.StatsServiceGetNodeResponse.usage:type_name -> noded.v1.Usage
-	5,  // 2: noded.v1.StatsServiceGetNodeResponse.filesystems:type_name -> noded.v1.Filesystem
-	28, // 3: noded.v1.StatsServiceGetNodeResponse.current_time:type_name -> google.protobuf.Timestamp
-	29, // 4: noded.v1.StatsServiceGetNodeResponse.interval:type_name -> google.protobuf.Duration
-	28, // 5: noded.v1.Machine.boot_time:type_name -> google.protobuf.Timestamp
-	0,  // 6: noded.v1.StatsServiceListRequest.kinds:type_name -> noded.v1.StatsKind
-	30, // 7: noded.v1.StatsServiceListRequest.pods:type_name -> noded.v1.PodSelector
-	1,  // 8: noded.v1.StatsServiceListRequest.sort:type_name -> noded.v1.StatsSort
-	11, // 9: noded.v1.StatsServiceListResponse.usages:type_name -> noded.v1.Usage
-	28, // 10: noded.v1.StatsServiceListResponse.current_time:type_name -> google.protobuf.Timestamp
-	29, // 11: noded.v1.StatsServiceListResponse.interval:type_name -> google.protobuf.Duration
-	28, // 12: noded.v1.StatsServiceListResponse.time:type_name -> google.protobuf.Timestamp
-	0,  // 13: noded.v1.StatsServiceWatchListRequest.kinds:type_name -> noded.v1.StatsKind
-	30, // 14: noded.v1.StatsServiceWatchListRequest.pods:type_name -> noded.v1.PodSelector
-	1,  // 15: noded.v1.StatsServiceWatchListRequest.sort:type_name -> noded.v1.StatsSort
-	29, // 16: noded.v1.StatsServiceWatchListRequest.interval:type_name -> google.protobuf.Duration
-	11, // 17: noded.v1.StatsServiceWatchListResponse.usages:type_name -> noded.v1.Usage
-	28, // 18: noded.v1.StatsServiceWatchListResponse.current_time:type_name -> google.protobuf.Timestamp
-	29, // 19: noded.v1.StatsServiceWatchListResponse.interval:type_name -> google.protobuf.Duration
-	28, // 20: noded.v1.StatsServiceWatchListResponse.time:type_name -> google.protobuf.Timestamp
-	0,  // 21: noded.v1.Subject.kind:type_name -> noded.v1.StatsKind
-	31, // 22: noded.v1.Subject.container_type:type_name -> noded.v1.ContainerType
-	27, // 23: noded.v1.Subject.labels:type_name -> noded.v1.Subject.LabelsEntry
-	32, // 24: noded.v1.Subject.resources:type_name -> noded.v1.ContainerResources
-	28, // 25: noded.v1.Subject.start_time:type_name -> google.protobuf.Timestamp
-	10, // 26: noded.v1.Usage.subject:type_name -> noded.v1.Subject
-	28, // 27: noded.v1.Usage.time:type_name -> google.protobuf.Timestamp
-	29, // 28: noded.v1.Usage.window:type_name -> google.protobuf.Duration
-	13, // 29: noded.v1.Usage.cpu:type_name -> noded.v1.CpuUsage
-	14, // 30: noded.v1.Usage.memory:type_name -> noded.v1.MemoryUsage
-	15, // 31: noded.v1.Usage.network:type_name -> noded.v1.NetworkUsage
-	16, // 32: noded.v1.Usage.io:type_name -> noded.v1.IoUsage
-	17, // 33: noded.v1.Usage.filesystem:type_name -> noded.v1.FilesystemUsage
-	18, // 34: noded.v1.Usage.pressure:type_name -> noded.v1.PressureUsage
-	12, // 35: noded.v1.Usage.containers:type_name -> noded.v1.ContainersUsage
-	0,  // 36: noded.v1.StatsServiceWatchRequest.kinds:type_name -> noded.v1.StatsKind
-	29, // 37: noded.v1.StatsServiceWatchRequest.interval:type_name -> google.protobuf.Duration
-	29, // 38: noded.v1.StatsServiceWatchResponse.interval:type_name -> google.protobuf.Duration
-	28, // 39: noded.v1.StatsServiceWatchResponse.time:type_name -> google.protobuf.Timestamp
-	21, // 40: noded.v1.StatsServiceWatchResponse.subjects:type_name -> noded.v1.StatsWatchSubject
-	22, // 41: noded.v1.StatsServiceWatchResponse.columns:type_name -> noded.v1.StatsWatchColumn
-	23, // 42: noded.v1.StatsServiceWatchResponse.problems:type_name -> noded.v1.StatsWatchProblems
-	10, // 43: noded.v1.StatsWatchSubject.subject:type_name -> noded.v1.Subject
-	0,  // 44: noded.v1.StatsServiceQueryRequest.kinds:type_name -> noded.v1.StatsKind
-	30, // 45: noded.v1.StatsServiceQueryRequest.pods:type_name -> noded.v1.PodSelector
-	28, // 46: noded.v1.StatsServiceQueryRequest.since:type_name -> google.protobuf.Timestamp
-	28, // 47: noded.v1.StatsServiceQueryRequest.until:type_name -> google.protobuf.Timestamp
-	26, // 48: noded.v1.StatsServiceQueryResponse.series:type_name -> noded.v1.StatsSeries
-	28, // 49: noded.v1.StatsServiceQueryResponse.oldest_time:type_name -> google.protobuf.Timestamp
-	28, // 50: noded.v1.StatsServiceQueryResponse.since:type_name -> google.protobuf.Timestamp
-	28, // 51: noded.v1.StatsServiceQueryResponse.until:type_name -> google.protobuf.Timestamp
-	10, // 52: noded.v1.StatsSeries.subject:type_name -> noded.v1.Subject
-	28, // 53: noded.v1.StatsSeries.first_time:type_name -> google.protobuf.Timestamp
-	28, // 54: noded.v1.StatsSeries.last_time:type_name -> google.protobuf.Timestamp
-	2,  // 55: noded.v1.StatsService.GetNode:input_type -> noded.v1.StatsServiceGetNodeRequest
-	6,  // 56: noded.v1.StatsService.List:input_type -> noded.v1.StatsServiceListRequest
-	8,  // 57: noded.v1.StatsService.WatchList:input_type -> noded.v1.StatsServiceWatchListRequest
-	19, // 58: noded.v1.StatsService.Watch:input_type -> noded.v1.StatsServiceWatchRequest
-	24, // 59: noded.v1.StatsService.Query:input_type -> noded.v1.StatsServiceQueryRequest
-	3,  // 60: noded.v1.StatsService.GetNode:output_type -> noded.v1.StatsServiceGetNodeResponse
-	7,  // 61: noded.v1.StatsService.List:output_type -> noded.v1.StatsServiceListResponse
-	9,  // 62: noded.v1.StatsService.WatchList:output_type -> noded.v1.StatsServiceWatchListResponse
-	20, // 63: noded.v1.StatsService.Watch:output_type -> noded.v1.StatsServiceWatchResponse
-	25, // 64: noded.v1.StatsService.Query:output_type -> noded.v1.StatsServiceQueryResponse
-	60, // [60:65] is the sub-list for method output_type
-	55, // [55:60] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	6,  // 0: noded.v1.StatsServiceGetNodeResponse.machine:type_name -> noded.v1.Machine
+	13, // 1: noded.v1.StatsServiceGetNodeResponse.usage:type_name -> noded.v1.Usage
+	7,  // 2: noded.v1.StatsServiceGetNodeResponse.filesystems:type_name -> noded.v1.Filesystem
+	30, // 3: noded.v1.StatsServiceGetNodeResponse.current_time:type_name -> google.protobuf.Timestamp
+	31, // 4: noded.v1.StatsServiceGetNodeResponse.interval:type_name -> google.protobuf.Duration
+	5,  // 5: noded.v1.StatsServiceGetNodeResponse.directories:type_name -> noded.v1.NodeDirectory
+	1,  // 6: noded.v1.NodeDirectory.use:type_name -> noded.v1.NodeDirectoryUse
+	7,  // 7: noded.v1.NodeDirectory.filesystem:type_name -> noded.v1.Filesystem
+	30, // 8: noded.v1.Machine.boot_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: noded.v1.StatsServiceListRequest.kinds:type_name -> noded.v1.StatsKind
+	32, // 10: noded.v1.StatsServiceListRequest.pods:type_name -> noded.v1.PodSelector
+	2,  // 11: noded.v1.StatsServiceListRequest.sort:type_name -> noded.v1.StatsSort
+	13, // 12: noded.v1.StatsServiceListResponse.usages:type_name -> noded.v1.Usage
+	30, // 13: noded.v1.StatsServiceListResponse.current_time:type_name -> google.protobuf.Timestamp
+	31, // 14: noded.v1.StatsServiceListResponse.interval:type_name -> google.protobuf.Duration
+	30, // 15: noded.v1.StatsServiceListResponse.time:type_name -> google.protobuf.Timestamp
+	0,  // 16: noded.v1.StatsServiceWatchListRequest.kinds:type_name -> noded.v1.StatsKind
+	32, // 17: noded.v1.StatsServiceWatchListRequest.pods:type_name -> noded.v1.PodSelector
+	2,  // 18: noded.v1.StatsServiceWatchListRequest.sort:type_name -> noded.v1.StatsSort
+	31, // 19: noded.v1.StatsServiceWatchListRequest.interval:type_name -> google.protobuf.Duration
+	13, // 20: noded.v1.StatsServiceWatchListResponse.usages:type_name -> noded.v1.Usage
+	30, // 21: noded.v1.StatsServiceWatchListResponse.current_time:type_name -> google.protobuf.Timestamp
+	31, // 22: noded.v1.StatsServiceWatchListResponse.interval:type_name -> google.protobuf.Duration
+	30, // 23: noded.v1.StatsServiceWatchListResponse.time:type_name -> google.protobuf.Timestamp
+	0,  // 24: noded.v1.Subject.kind:type_name -> noded.v1.StatsKind
+	33, // 25: noded.v1.Subject.container_type:type_name -> noded.v1.ContainerType
+	29, // 26: noded.v1.Subject.labels:type_name -> noded.v1.Subject.LabelsEntry
+	34, // 27: noded.v1.Subject.resources:type_name -> noded.v1.ContainerResources
+	30, // 28: noded.v1.Subject.start_time:type_name -> google.protobuf.Timestamp
+	12, // 29: noded.v1.Usage.subject:type_name -> noded.v1.Subject
+	30, // 30: noded.v1.Usage.time:type_name -> google.protobuf.Timestamp
+	31, // 31: noded.v1.Usage.window:type_name -> google.protobuf.Duration
+	15, // 32: noded.v1.Usage.cpu:type_name -> noded.v1.CpuUsage
+	16, // 33: noded.v1.Usage.memory:type_name -> noded.v1.MemoryUsage
+	17, // 34: noded.v1.Usage.network:type_name -> noded.v1.NetworkUsage
+	18, // 35: noded.v1.Usage.io:type_name -> noded.v1.IoUsage
+	19, // 36: noded.v1.Usage.filesystem:type_name -> noded.v1.FilesystemUsage
+	20, // 37: noded.v1.Usage.pressure:type_name -> noded.v1.PressureUsage
+	14, // 38: noded.v1.Usage.containers:type_name -> noded.v1.ContainersUsage
+	0,  // 39: noded.v1.StatsServiceWatchRequest.kinds:type_name -> noded.v1.StatsKind
+	31, // 40: noded.v1.StatsServiceWatchRequest.interval:type_name -> google.protobuf.Duration
+	31, // 41: noded.v1.StatsServiceWatchResponse.interval:type_name -> google.protobuf.Duration
+	30, // 42: noded.v1.StatsServiceWatchResponse.time:type_name -> google.protobuf.Timestamp
+	23, // 43: noded.v1.StatsServiceWatchResponse.subjects:type_name -> noded.v1.StatsWatchSubject
+	24, // 44: noded.v1.StatsServiceWatchResponse.columns:type_name -> noded.v1.StatsWatchColumn
+	25, // 45: noded.v1.StatsServiceWatchResponse.problems:type_name -> noded.v1.StatsWatchProblems
+	12, // 46: noded.v1.StatsWatchSubject.subject:type_name -> noded.v1.Subject
+	0,  // 47: noded.v1.StatsServiceQueryRequest.kinds:type_name -> noded.v1.StatsKind
+	32, // 48: noded.v1.StatsServiceQueryRequest.pods:type_name -> noded.v1.PodSelector
+	30, // 49: noded.v1.StatsServiceQueryRequest.since:type_name -> google.protobuf.Timestamp
+	30, // 50: noded.v1.StatsServiceQueryRequest.until:type_name -> google.protobuf.Timestamp
+	28, // 51: noded.v1.StatsServiceQueryResponse.series:type_name -> noded.v1.StatsSeries
+	30, // 52: noded.v1.StatsServiceQueryResponse.oldest_time:type_name -> google.protobuf.Timestamp
+	30, // 53: noded.v1.StatsServiceQueryResponse.since:type_name -> google.protobuf.Timestamp
+	30, // 54: noded.v1.StatsServiceQueryResponse.until:type_name -> google.protobuf.Timestamp
+	12, // 55: noded.v1.StatsSeries.subject:type_name -> noded.v1.Subject
+	30, // 56: noded.v1.StatsSeries.first_time:type_name -> google.protobuf.Timestamp
+	30, // 57: noded.v1.StatsSeries.last_time:type_name -> google.protobuf.Timestamp
+	3,  // 58: noded.v1.StatsService.GetNode:input_type -> noded.v1.StatsServiceGetNodeRequest
+	8,  // 59: noded.v1.StatsService.List:input_type -> noded.v1.StatsServiceListRequest
+	10, // 60: noded.v1.StatsService.WatchList:input_type -> noded.v1.StatsServiceWatchListRequest
+	21, // 61: noded.v1.StatsService.Watch:input_type -> noded.v1.StatsServiceWatchRequest
+	26, // 62: noded.v1.StatsService.Query:input_type -> noded.v1.StatsServiceQueryRequest
+	4,  // 63: noded.v1.StatsService.GetNode:output_type -> noded.v1.StatsServiceGetNodeResponse
+	9,  // 64: noded.v1.StatsService.List:output_type -> noded.v1.StatsServiceListResponse
+	11, // 65: noded.v1.StatsService.WatchList:output_type -> noded.v1.StatsServiceWatchListResponse
+	22, // 66: noded.v1.StatsService.Watch:output_type -> noded.v1.StatsServiceWatchResponse
+	27, // 67: noded.v1.StatsService.Query:output_type -> noded.v1.StatsServiceQueryResponse
+	63, // [63:68] is the sub-list for method output_type
+	58, // [58:63] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_noded_v1_stats_proto_init() }
@@ -3482,7 +3644,6 @@ func file_noded_v1_stats_proto_init() {
 	}
 	file_noded_v1_options_proto_init()
 	file_noded_v1_runtime_proto_init()
-	file_noded_v1_stats_proto_msgTypes[9].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[10].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[11].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[12].OneofWrappers = []any{}
@@ -3490,13 +3651,14 @@ func file_noded_v1_stats_proto_init() {
 	file_noded_v1_stats_proto_msgTypes[14].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[15].OneofWrappers = []any{}
 	file_noded_v1_stats_proto_msgTypes[16].OneofWrappers = []any{}
+	file_noded_v1_stats_proto_msgTypes[17].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_noded_v1_stats_proto_rawDesc), len(file_noded_v1_stats_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   26,
+			NumEnums:      3,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

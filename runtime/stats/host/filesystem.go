@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -79,17 +80,13 @@ func (r *Reader) Filesystems(ctx context.Context) ([]stats.Filesystem, error) {
 		case l.err != nil:
 			errs = append(errs, fmt.Errorf("filesystem %q (%s, %s): %w", l.point, l.kind, l.source, l.err))
 		case l.usage.capacity > 0:
-			found = append(found, stats.Filesystem{
-				MountPoint: l.point, Device: l.source, Type: l.kind,
-				CapacityBytes: l.usage.capacity, UsedBytes: l.usage.used, AvailableBytes: l.usage.available,
-				Inodes: l.usage.inodes, InodesFree: l.usage.inodesFree,
-			})
+			found = append(found, l.filesystem())
 		}
 	}
 	return found, errors.Join(errs...)
 }
 
-// mounts returns the mounts of the node, which are those of PID 1, and those of this process.
+// mounts returns the mounts of the node, which are those of PID 1, and those of this process, covered ones too.
 func (r *Reader) mounts() (node, own []mount, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,7 +105,7 @@ func (r *Reader) mounts() (node, own []mount, err error) {
 // reachable returns mounts of this process that are of the same filesystem, best ones first.
 func reachable(m mount, own []mount) []mount {
 	var same []mount
-	for _, o := range own {
+	for _, o := range uppermost(own) {
 		if o.device == m.device {
 			same = append(same, o)
 		}
@@ -136,78 +133,109 @@ type look struct {
 	err   error
 }
 
-// answer is what was told of a look.
-type answer struct {
-	index int
+// filesystem is what is told of it; how full it is if that is known.
+func (l *look) filesystem() stats.Filesystem {
+	return stats.Filesystem{
+		MountPoint: l.point, Device: l.source, Type: l.kind,
+		CapacityBytes: l.usage.capacity, UsedBytes: l.usage.used, AvailableBytes: l.usage.available,
+		Inodes: l.usage.inodes, InodesFree: l.usage.inodesFree,
+	}
+}
+
+// question is what a filesystem was asked. The other fields are read when done is closed.
+type question struct {
+	began time.Time
+	done  chan struct{}
 	usage usage
+	path  string
 	err   error
 }
 
-// ask asks filesystems, and waits for them for a while.
+// ask asks filesystems, and waits for them for a while. One that somebody else asks is waited for with them.
 func (r *Reader) ask(ctx context.Context, looks []look) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	// There is room for every answer, so that one that comes too late is not waited for.
-	answers := make(chan answer, len(looks))
-	asked := 0
+	questions := make([]*question, len(looks))
 	for i := range looks {
-		device, at := looks[i].device, looks[i].at
-		if !r.begin(ctx, device) {
-			continue
-		}
-		asked++
-		go func() {
-			u, err := r.askOne(at)
-			r.end(device)
-			answers <- answer{i, u, err}
-		}()
+		l := &looks[i]
+		questions[i] = r.begin(ctx, l.device, func(q *question) { q.usage, q.err = r.askOne(l.mount, l.at) })
 	}
-	for range asked {
-		select {
-		case a := <-answers:
-			looks[a.index].usage, looks[a.index].err = a.usage, a.err
-		case <-ctx.Done():
-			return
+	for i, q := range questions {
+		if q.wait(ctx) {
+			looks[i].usage, looks[i].err = q.usage, q.err
 		}
 	}
 }
 
-// askOne asks at the first mount that is reached.
-func (r *Reader) askOne(at []mount) (usage, error) {
+// wait reports whether there is an answer before ctx ends. nil has none.
+func (q *question) wait(ctx context.Context) bool {
+	if q == nil {
+		return false
+	}
+	select {
+	case <-q.done:
+		return true
+	default:
+	}
+	select {
+	case <-q.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// begin asks something that has a name, or joins who does. It returns nil if there is no answer: it is not asked again before there is.
+func (r *Reader) begin(ctx context.Context, name string, ask func(*question)) *question {
+	r.askedMu.Lock()
+	q, asked := r.asked[name]
+	if !asked {
+		q = &question{began: r.now(), done: make(chan struct{})}
+		r.asked[name] = q
+	}
+	r.askedMu.Unlock()
+	if asked {
+		if r.now().Sub(q.began) >= answerWithin {
+			return nil
+		}
+		return q
+	}
+	end := func() {
+		r.askedMu.Lock()
+		defer r.askedMu.Unlock()
+		delete(r.asked, name)
+		close(q.done)
+	}
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		q.err = ErrNoAnswer
+		end()
+		return q
+	}
+	go func() {
+		defer end()
+		ask(q)
+		<-r.slots
+	}()
+	return q
+}
+
+// askOne asks a filesystem of the node at the first mount of this process that is reached, else where the node has it, which who has
+// CAP_SYS_PTRACE can do.
+func (r *Reader) askOne(m mount, at []mount) (usage, error) {
 	err := error(ErrHidden)
-	for _, m := range at {
-		u, e := r.statfs(m.point, m.id)
+	for i, own := range at {
+		u, e := r.statfs(own.point, own.id)
 		if e == nil {
 			return u, nil
 		}
-		err = e
+		if i == 0 {
+			err = e
+		}
+	}
+	if u, e := r.statfs(filepath.Join(r.proc, "1", "root", m.point), m.id); e == nil {
+		return u, nil
 	}
 	return usage{}, err
-}
-
-// begin reports whether a filesystem can be asked: not while it is asked already.
-func (r *Reader) begin(ctx context.Context, device string) bool {
-	r.askedMu.Lock()
-	if r.asked[device] {
-		r.askedMu.Unlock()
-		return false
-	}
-	r.asked[device] = true
-	r.askedMu.Unlock()
-	select {
-	case r.slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		r.askedMu.Lock()
-		defer r.askedMu.Unlock()
-		delete(r.asked, device)
-		return false
-	}
-}
-
-func (r *Reader) end(device string) {
-	<-r.slots
-	r.askedMu.Lock()
-	defer r.askedMu.Unlock()
-	delete(r.asked, device)
 }

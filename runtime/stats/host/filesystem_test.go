@@ -31,7 +31,7 @@ func TestFilesystems(t *testing.T) {
 		defer mu.Unlock()
 		asked = append(asked, path)
 		// systemd has put something over /home and /var/lib.
-		if path == "/home" || strings.HasPrefix(path, "/var/lib/") && path != "/var/lib/noded" {
+		if path == "/home" || strings.HasPrefix(path, "testdata/") || strings.HasPrefix(path, "/var/lib/") && path != "/var/lib/noded" {
 			return usage{}, ErrHidden
 		}
 		return newUsage(1024, 100, 40, 30, id, 5), nil
@@ -65,6 +65,9 @@ func TestFilesystemHangs(t *testing.T) {
 		release := make(chan struct{})
 		var hanging, most atomic.Int32
 		r.statfs = func(path string, _ uint64) (usage, error) {
+			if strings.HasPrefix(path, "testdata/") {
+				return usage{}, ErrHidden
+			}
 			if strings.HasPrefix(path, "/mnt") {
 				most.Store(max(most.Load(), hanging.Add(1)))
 				<-release
@@ -94,6 +97,28 @@ func TestFilesystemHangs(t *testing.T) {
 		if len(got) != 5 || errors.Is(err, ErrNoAnswer) {
 			t.Errorf("after it answered: %v, %v", got, err)
 		}
+	})
+}
+
+// Callers at the same time are told the same: none takes an answer away from another one.
+func TestFilesystemsTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Config{Proc: "testdata/vm/proc"})
+		r.statfs = func(string, uint64) (usage, error) {
+			time.Sleep(answerWithin / 2)
+			return newUsage(1, 2, 1, 1, 0, 0), nil
+		}
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if got, err := r.Filesystems(t.Context()); len(got) < 5 || errors.Is(err, ErrNoAnswer) {
+					t.Errorf("%v, %v", got, err)
+				}
+			})
+			time.Sleep(answerWithin / 4)
+		}
+		wg.Wait()
 	})
 }
 
@@ -154,9 +179,25 @@ func TestFilesystemErrors(t *testing.T) {
 	if got, err := r.Filesystems(t.Context()); len(got) != 0 || err != nil {
 		t.Errorf("without a size: %v, %v", got, err)
 	}
+	r.statfs = func(path string, _ uint64) (usage, error) {
+		if strings.Contains(path, "/1/root/") {
+			return usage{}, errors.New("permission denied")
+		}
+		return usage{}, nil
+	}
 	write(t, filepath.Join(proc, "1/mountinfo"), "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / /b rw - ext4 /dev/sda2 rw\n")
 	if _, err := r.Filesystems(t.Context()); !errors.Is(err, ErrHidden) {
 		t.Errorf("of what this process has not got: %v", err)
+	}
+	// Who may see the root of PID 1 asks there.
+	r.statfs = func(path string, id uint64) (usage, error) {
+		if path == filepath.Join(proc, "1/root/b") && id == 2 {
+			return newUsage(1, 2, 0, 0, 0, 0), nil
+		}
+		return usage{}, nil
+	}
+	if got, err := r.Filesystems(t.Context()); len(got) != 1 || got[0].MountPoint != "/b" || err != nil {
+		t.Errorf("at the root of PID 1: %v, %v", got, err)
 	}
 }
 
@@ -185,11 +226,12 @@ func TestParseMount(t *testing.T) {
 		want mount
 		ok   bool
 	}{
-		{"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue", mount{36, "98:0", "/mnt1", "/mnt2", "ext3", "/dev/root"}, true},
-		{`36 35 0:9 / /a\040b\011c\012d\134e\043 rw - nfs s:\040x rw`, mount{36, "0:9", "/", "/a b\tc\nd\\e#", "nfs", "s: x"}, true},
-		{`36 35 0:9 / /a\9\08 rw a b c - tmpfs  rw`, mount{36, "0:9", "/", `/a\9\08`, "tmpfs", ""}, true},
+		{"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue", mount{36, 35, "98:0", "/mnt1", "/mnt2", "ext3", "/dev/root"}, true},
+		{`36 35 0:9 / /a\040b\011c\012d\134e\043 rw - nfs s:\040x rw`, mount{36, 35, "0:9", "/", "/a b\tc\nd\\e#", "nfs", "s: x"}, true},
+		{`36 35 0:9 / /a\9\08 rw a b c - tmpfs  rw`, mount{36, 35, "0:9", "/", `/a\9\08`, "tmpfs", ""}, true},
 		{"36 35 98:0 / /mnt2 rw,noatime master:1 ext3 /dev/root rw", mount{}, false},
 		{"36 35 98:0 / /mnt2 rw -", mount{}, false},
+		{"36 x 98:0 / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
 		{"36 35 98 / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
 		{"36 35 x:y / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
 		{"x 35 98:0 / /mnt2 rw - ext4 /dev/root rw", mount{}, false},

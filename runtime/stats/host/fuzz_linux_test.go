@@ -15,6 +15,9 @@ func FuzzMountinfo(f *testing.F) {
 	seed(f, "1/mountinfo", "self/mountinfo")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got := parseMountinfo(data)
+		if m, ok := mountOf(got, "/var/lib/kubelet"); ok && !within("/var/lib/kubelet", m.point) {
+			t.Errorf("/var/lib/kubelet is on %+v", m)
+		}
 		if found := filesystems(got); len(found) > len(got) {
 			t.Errorf("%d filesystems of %d mounts", len(found), len(got))
 		}

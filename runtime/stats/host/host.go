@@ -30,8 +30,9 @@ type Reader struct {
 	// read-only after New
 	proc, sys string
 	logger    *slog.Logger
-	// statfs and bootTime ask the system, as of a mount by its path and id; tests change them before use.
+	// statfs and bootTime ask the system, as of a mount by its path and id; realPath follows links. Tests change them before use.
 	statfs   func(path string, id uint64) (usage, error)
+	realPath func(path string) (string, error)
 	bootTime func() (time.Duration, error)
 	now      func() time.Time
 
@@ -44,17 +45,17 @@ type Reader struct {
 	interfaces, devices map[string]bool
 	lookedUp            time.Time
 
-	// slots has a value for each filesystem that is asked. askedMu guards the field below: their devices.
+	// slots has a value for each filesystem that is asked. askedMu guards the field below: what is asked by device.
 	slots   chan struct{}
 	askedMu sync.Mutex
-	asked   map[string]bool
+	asked   map[string]*question
 }
 
 // New returns a reader. It reads nothing yet.
 func New(c Config) *Reader {
 	r := &Reader{
-		proc: c.Proc, sys: c.Sys, logger: c.Logger, statfs: statfs, bootTime: bootTime, now: time.Now,
-		slots: make(chan struct{}, maxAsked), asked: map[string]bool{},
+		proc: c.Proc, sys: c.Sys, logger: c.Logger, statfs: statfs, realPath: filepath.EvalSymlinks, bootTime: bootTime, now: time.Now,
+		slots: make(chan struct{}, maxAsked), asked: map[string]*question{},
 	}
 	if r.proc == "" {
 		r.proc = "/proc"

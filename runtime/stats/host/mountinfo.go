@@ -19,33 +19,74 @@ const (
 
 // mount is a line of /proc/PID/mountinfo; see proc_pid_mountinfo(5).
 type mount struct {
-	id uint64
+	// id is that of the mount, parent that of the one that it is mounted on.
+	id, parent uint64
 	// device is MAJOR:MINOR, the same for all mounts of a filesystem. root is what of it is mounted, point where.
 	device, root, point string
 	kind, source        string
 }
 
-// parseMountinfo reads /proc/PID/mountinfo. Where something is mounted over something else at the same place, only the last one is there.
+// parseMountinfo reads /proc/PID/mountinfo.
 //
 //	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 func parseMountinfo(data []byte) []mount {
 	var mounts []mount
-	at := map[string]int{}
 	for n := 0; len(data) > 0 && n < maxMounts; n++ {
 		var line []byte
 		line, data = nextLine(data)
-		m, ok := parseMount(string(line))
-		if !ok {
-			continue
+		if m, ok := parseMount(string(line)); ok {
+			mounts = append(mounts, m)
 		}
-		if i, covered := at[m.point]; covered {
-			mounts[i] = m
-			continue
-		}
-		at[m.point] = len(mounts)
-		mounts = append(mounts, m)
 	}
 	return mounts
+}
+
+// uppermost leaves the last one of mounts at the same place.
+func uppermost(mounts []mount) []mount {
+	var upper []mount
+	at := map[string]int{}
+	for _, m := range mounts {
+		if i, covered := at[m.point]; covered {
+			upper[i] = m
+			continue
+		}
+		at[m.point] = len(upper)
+		upper = append(upper, m)
+	}
+	return upper
+}
+
+// mountOf returns the mount that a path is on. It goes from mount to mount as the kernel does, so that one that is covered is not
+// taken. Links in the path are not followed.
+func mountOf(mounts []mount, path string) (found mount, ok bool) {
+	known := map[uint64]bool{}
+	// above are the mounts on the way by what they are mounted on.
+	above := map[uint64][]mount{}
+	for _, m := range mounts {
+		known[m.id] = true
+		if within(path, m.point) && m.parent != m.id {
+			above[m.parent] = append(above[m.parent], m)
+		}
+	}
+	for _, m := range mounts {
+		if m.point == "/" && (!ok || !known[m.parent] && known[found.parent]) {
+			found, ok = m, true
+		}
+	}
+	// In a broken file parents may go round.
+	for range mounts {
+		next := above[found.id]
+		if !ok || len(next) == 0 {
+			break
+		}
+		found = slices.MinFunc(next, func(a, b mount) int { return cmp.Compare(len(a.point), len(b.point)) })
+	}
+	return found, ok
+}
+
+// within reports whether a path is a directory or beneath it.
+func within(path, dir string) bool {
+	return dir == "/" || path == dir || strings.HasPrefix(path, dir+"/")
 }
 
 func parseMount(line string) (m mount, ok bool) {
@@ -62,11 +103,15 @@ func parseMount(line string) (m mount, ok bool) {
 	if err != nil {
 		return m, false
 	}
+	parent, err := strconv.ParseUint(f[1], 10, 63)
+	if err != nil {
+		return m, false
+	}
 	major, minor, ok := strings.Cut(f[2], ":")
 	if !ok || !isNumber(major) || !isNumber(minor) {
 		return m, false
 	}
-	m = mount{id: id, device: f[2], root: unescape(f[3]), point: unescape(f[4]), kind: unescape(f[6+dash+1]), source: unescape(f[6+dash+2])}
+	m = mount{id: id, parent: parent, device: f[2], root: unescape(f[3]), point: unescape(f[4]), kind: unescape(f[6+dash+1]), source: unescape(f[6+dash+2])}
 	return m, strings.HasPrefix(m.point, "/")
 }
 
@@ -123,7 +168,7 @@ func better(a, b mount) int {
 // filesystems returns the best mount of each filesystem that stores something, by mount point.
 func filesystems(mounts []mount) []mount {
 	best := map[string]mount{}
-	for _, m := range mounts {
+	for _, m := range uppermost(mounts) {
 		if !m.stored() {
 			continue
 		}
