@@ -29,6 +29,7 @@ func StatsSubjectToProto(e *stats.Entity) *nodedv1.Subject {
 		ContainerType: nodedv1.ContainerType(e.Type),
 		Labels:        textMap(e.Labels),
 		HostNetwork:   e.HostNetwork,
+		Nameless:      e.Nameless,
 		Cgroup:        Text(e.Cgroup),
 		StartTime:     timeToProto(e.Started),
 		Generation:    e.Key.Generation,
@@ -59,6 +60,7 @@ func StatsSubjectFromProto(m *nodedv1.Subject) *stats.Entity {
 		Run:         m.GetRestartCount(),
 		Labels:      m.GetLabels(),
 		HostNetwork: m.GetHostNetwork(),
+		Nameless:    m.GetNameless(),
 		Cgroup:      m.GetCgroup(),
 		Started:     timeFromProto(m.GetStartTime()),
 	}

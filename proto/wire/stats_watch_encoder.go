@@ -248,6 +248,6 @@ func watchColumn(deltas []int64) *nodedv1.StatsWatchColumn {
 func sameEntity(a, b *stats.Entity) bool {
 	return a == b || a.Name == b.Name && a.Namespace == b.Namespace && a.Pod == b.Pod && a.UID == b.UID &&
 		a.ContainerID == b.ContainerID && a.Image == b.Image && a.Runtime == b.Runtime && a.Run == b.Run && a.Type == b.Type &&
-		a.HostNetwork == b.HostNetwork && a.Resources == b.Resources && a.Cgroup == b.Cgroup && a.Started.Equal(b.Started) &&
+		a.Nameless == b.Nameless && a.HostNetwork == b.HostNetwork && a.Resources == b.Resources && a.Cgroup == b.Cgroup && a.Started.Equal(b.Started) &&
 		maps.Equal(a.Labels, b.Labels)
 }

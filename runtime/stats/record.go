@@ -233,6 +233,7 @@ type identity struct {
 	Run         uint32                  `json:"run,omitempty"`
 	Type        inventory.ContainerType `json:"type,omitempty"`
 	Labels      map[string]string       `json:"labels,omitempty"`
+	Nameless    bool                    `json:"nameless,omitempty"`
 	HostNetwork bool                    `json:"host_network,omitempty"`
 	Resources   inventory.Resources     `json:"resources,omitzero"`
 	Cgroup      string                  `json:"cgroup,omitempty"`
@@ -242,7 +243,7 @@ type identity struct {
 func identityOf(e *Entity) *identity {
 	return &identity{
 		Kind: e.Key.Kind, ID: e.Key.ID, Name: e.Name, Namespace: e.Namespace, Pod: e.Pod, UID: e.UID, ContainerID: e.ContainerID,
-		Image: e.Image, Runtime: e.Runtime, Run: e.Run, Type: e.Type, Labels: e.Labels, HostNetwork: e.HostNetwork,
+		Image: e.Image, Runtime: e.Runtime, Run: e.Run, Type: e.Type, Labels: e.Labels, HostNetwork: e.HostNetwork, Nameless: e.Nameless,
 		Resources: e.Resources, Cgroup: e.Cgroup, Started: e.Started,
 	}
 }
@@ -255,7 +256,7 @@ func entityOf(about []byte) *Entity {
 	}
 	return &Entity{
 		Key: Key{Kind: i.Kind, ID: i.ID}, Name: i.Name, Namespace: i.Namespace, Pod: i.Pod, UID: i.UID, ContainerID: i.ContainerID,
-		Image: i.Image, Runtime: i.Runtime, Run: i.Run, Type: i.Type, Labels: i.Labels, HostNetwork: i.HostNetwork,
+		Image: i.Image, Runtime: i.Runtime, Run: i.Run, Type: i.Type, Labels: i.Labels, HostNetwork: i.HostNetwork, Nameless: i.Nameless,
 		Resources: i.Resources, Cgroup: i.Cgroup, Started: i.Started,
 	}
 }

@@ -1080,7 +1080,10 @@ type Subject struct {
 	UnitPath string `protobuf:"bytes,16,opt,name=unit_path,json=unitPath,proto3" json:"unit_path,omitempty"`
 	// Tells one from the next that has the same pod_uid, container_id or unit_path: kind, that and the generation name a subject of a node
 	// for as long as it exists.
-	Generation    uint64 `protobuf:"varint,17,opt,name=generation,proto3" json:"generation,omitempty"`
+	Generation uint64 `protobuf:"varint,17,opt,name=generation,proto3" json:"generation,omitempty"`
+	// Of a pod or a container nothing is known but its control group, as while the runtime does not answer. Name is the UID of the pod or the
+	// beginning of the id of the container then.
+	Nameless      bool `protobuf:"varint,18,opt,name=nameless,proto3" json:"nameless,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1232,6 +1235,13 @@ func (x *Subject) GetGeneration() uint64 {
 		return x.Generation
 	}
 	return 0
+}
+
+func (x *Subject) GetNameless() bool {
+	if x != nil {
+		return x.Nameless
+	}
+	return false
 }
 
 // Usage is what something used when it was looked at last. What is not known is unset, which is not the same as 0.
@@ -3191,7 +3201,7 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\bproblems\x18\x03 \x03(\tR\bproblems\x12=\n" +
 	"\fcurrent_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vcurrentTime\x125\n" +
 	"\binterval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\binterval\x12.\n" +
-	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa8\x05\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc4\x05\n" +
 	"\aSubject\x12'\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x13.noded.v1.StatsKindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n" +
@@ -3213,7 +3223,8 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"\tunit_path\x18\x10 \x01(\tR\bunitPath\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x11 \x01(\x04R\n" +
-	"generation\x1a9\n" +
+	"generation\x12\x1a\n" +
+	"\bnameless\x18\x12 \x01(\bR\bnameless\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x04\n" +
