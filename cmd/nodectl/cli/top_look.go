@@ -71,9 +71,9 @@ func (r *topRow) rated() bool {
 	return r.cpu.known || r.Entity.Key.Kind == stats.KindPod && r.Sum.Containers == 0 || r.Entity.Key.Kind != stats.KindPod && !r.Numbers.Has(metric.CPUUsage)
 }
 
-// rated reports whether all rates are known that will be.
+// rated reports whether all rates are known that will be: what cannot be read any more gets none.
 func (l *topLook) rated() bool {
-	return !slices.ContainsFunc(l.rows, func(r topRow) bool { return !r.rated() })
+	return !slices.ContainsFunc(l.rows, func(r topRow) bool { return !r.rated() && !l.old(r.Usage) })
 }
 
 // look asks once.

@@ -189,7 +189,7 @@ func (s *liveScreen) fetchView(ctx context.Context, b statsBackend, view stats.K
 		s.send(ctx, frame{view: view, look: look, at: time.Now()})
 		return nil
 	})
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		fail(err)
 	}
 	return got

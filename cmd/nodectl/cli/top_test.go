@@ -193,6 +193,7 @@ func TestFirstRates(t *testing.T) {
 		{"top node --no-headers", 2, time.Second, time.Second, true},
 		{"top node --no-headers", 1 << 30, time.Second, time.Second, false},
 		{"top node --no-headers", 2, 0, rateWait, false},
+		{"top pod proxy-x --no-headers", 0, time.Second, 0, false}, // It is old.
 		{"top node -o name", 2, time.Second, 0, false},
 		{"top node -o name --sort-by cpu", 2, time.Second, time.Second, false},
 	} {
@@ -204,7 +205,7 @@ func TestFirstRates(t *testing.T) {
 			if took := time.Since(begun); err != nil || took != tt.took || strings.Contains(stdout, "1235m") != tt.rated {
 				t.Errorf("%+v: %q after %v, %v", tt, stdout, took, err)
 			}
-			if strings.HasSuffix(tt.args, "headers") && !tt.rated && !strings.HasPrefix(stdout, "node1   <unknown>   <unknown>   3072Mi") {
+			if strings.HasPrefix(tt.args, "top node --") && !tt.rated && !strings.HasPrefix(stdout, "node1   <unknown>   <unknown>   3072Mi") {
 				t.Errorf("what is not known is printed as %q", stdout)
 			}
 			if calls := len(n.watched); calls > 1 || calls > 0 && n.watched[0].Interval != time.Second {
