@@ -58,6 +58,7 @@ func Open(path string) (*Catalog, error) {
 	if len(b) > maxDatabaseBytes {
 		return nil, fmt.Errorf("read message catalog %s: more than %d bytes", path, maxDatabaseBytes)
 	}
+	b = bytes.Clone(b) // without the room that is left behind it: it is kept for good
 	c, err := Parse(b)
 	if err != nil {
 		return nil, fmt.Errorf("read message catalog %s: %w", path, err)
