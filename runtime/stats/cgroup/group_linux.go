@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -202,7 +203,7 @@ type run struct {
 
 func (r *run) read() error {
 	g := r.group
-	now, err := bootTime()
+	now, err := kernel.BootTime()
 	if err != nil {
 		return err
 	}
@@ -301,7 +302,7 @@ func (r *run) source(p *part, i int) ([]byte, error) {
 		return readFile(fd, r.buf)
 	}
 	r.timed = true
-	before, err := bootTime()
+	before, err := kernel.BootTime()
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +310,7 @@ func (r *run) source(p *part, i int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := bootTime()
+	after, err := kernel.BootTime()
 	if err != nil {
 		return nil, err
 	}
@@ -341,15 +342,6 @@ func (r *run) open(p *part, i int) (fd int, kept bool, err error) {
 	}
 	p.files[i] = fd
 	return fd, true, nil
-}
-
-// bootTime is what the clock says that goes on while the machine sleeps.
-func bootTime() (time.Duration, error) {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0, err
-	}
-	return time.Duration(ts.Nano()), nil
 }
 
 // errTooLong is of a file that is longer than is read.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/opencontainers/cgroups"
 
 	"github.com/noded/noded/runtime/stats/metric"
 	testcgroup "github.com/noded/noded/test/cgroup"
@@ -269,6 +270,20 @@ func TestReference(t *testing.T) {
 	} {
 		if got := s.Value(id); max(got, want)-min(got, want) > slack[id] {
 			t.Errorf("%v = %d, want %d", id, got, want)
+		}
+	}
+}
+
+// TestShares: of the shares that are made of a weight a runtime makes that weight.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	for weight := uint64(1); weight <= 10000; weight++ {
+		shares := sharesOf(weight)
+		if got := cgroups.ConvertCPUSharesToCgroupV2Value(shares); got != weight {
+			t.Errorf("weight %d is of %d shares, and those make %d", weight, shares, got)
+		}
+		if got := cgroups.ConvertCPUSharesToCgroupV2Value(shares + 1); got == weight && weight < 10000 {
+			t.Errorf("weight %d is of more than %d shares", weight, shares)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/noded/noded/runtime/stats/kernel"
 )
 
 // nameSystemd is the hierarchy of version 1 without a controller in which systemd keeps its units.
@@ -24,48 +26,22 @@ type mount struct {
 	controllers []string
 }
 
-// parseMounts returns the cgroup mounts of a mountinfo, see proc_pid_mountinfo(5):
-//
-//	36 35 98:0 /root /point rw,noatime master:1 - cgroup source rw,cpu,cpuacct
+// parseMounts returns the cgroup mounts of a mountinfo.
 func parseMounts(text string) []mount {
 	var mounts []mount
 	for line := range strings.Lines(text) {
-		before, after, ok := strings.Cut(line, " - ")
-		if !ok {
+		k, ok := kernel.ParseMount(strings.TrimSuffix(line, "\n"))
+		if !ok || k.Kind != "cgroup" && k.Kind != "cgroup2" {
 			continue
 		}
-		f, g := strings.Fields(before), strings.Fields(after)
-		const root, point = 3, 4
-		if len(f) <= point || len(g) < 3 || g[0] != "cgroup" && g[0] != "cgroup2" {
-			continue
-		}
-		m := mount{root: unescape(f[root]), point: unescape(f[point]), version2: g[0] == "cgroup2"}
+		m := mount{root: k.Root, point: k.Point, version2: k.Kind == "cgroup2"}
 		if !m.version2 {
-			m.controllers = strings.Split(g[2], ",")
+			m.controllers = strings.Split(k.Options, ",")
 		}
 		mounts = append(mounts, m)
 	}
 	return mounts
 }
-
-// unescape replaces backslashes with three octal digits.
-func unescape(s string) string {
-	if !strings.Contains(s, "\\") {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) && isOctal(s[i+1]) && isOctal(s[i+2]) && isOctal(s[i+3]) {
-			b = append(b, (s[i+1]-'0')<<6|(s[i+2]-'0')<<3|(s[i+3]-'0'))
-			i += 3
-			continue
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
-}
-
-func isOctal(c byte) bool { return c >= '0' && c <= '7' }
 
 // below returns the mounts at or below a directory, those of whole hierarchies first, outer ones before inner ones.
 func below(mounts []mount, root string) []mount {

@@ -9,6 +9,7 @@ import (
 	"math/bits"
 
 	"github.com/noded/noded/runtime/stats/disk"
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -53,29 +54,8 @@ func (n *numbers) finish() {
 	}
 }
 
-// parseUint parses a decimal number: nothing but digits, no higher than fits.
-func parseUint(s []byte) (uint64, bool) {
-	const digits = 20 // of the highest number
-	if len(s) == 0 || len(s) > digits {
-		return 0, false
-	}
-	var v uint64
-	for _, c := range s {
-		c -= '0'
-		if c > 9 || v > math.MaxUint64/10 {
-			return 0, false
-		}
-		next := v*10 + uint64(c)
-		if next < v {
-			return 0, false
-		}
-		v = next
-	}
-	return v, true
-}
-
 // parseValue parses a file that has one number and a newline.
-func parseValue(text []byte) (uint64, bool) { return parseUint(bytes.TrimSuffix(text, newline)) }
+func parseValue(text []byte) (uint64, bool) { return kernel.ParseUint(bytes.TrimSuffix(text, newline)) }
 
 var newline = []byte("\n") // read-only
 
@@ -101,7 +81,7 @@ func keyed(text []byte, put func(name []byte, v uint64)) {
 		var line []byte
 		line, text = cutLine(text)
 		name, value := cutField(line)
-		if v, ok := parseUint(value); ok {
+		if v, ok := kernel.ParseUint(value); ok {
 			put(name, v)
 		}
 	}
@@ -182,8 +162,8 @@ func parsePeriod(n *numbers, text []byte) {
 func parseCPUMax(n *numbers, text []byte) {
 	line, _ := cutLine(text)
 	quota, period := cutField(line)
-	n.quota, _ = parseUint(quota)
-	n.period, _ = parseUint(period)
+	n.quota, _ = kernel.ParseUint(quota)
+	n.period, _ = kernel.ParseUint(period)
 	n.putCPULimit()
 }
 
@@ -369,7 +349,7 @@ func blkio(reads, writes metric.ID) func(*numbers, []byte) {
 			line, text = cutLine(text)
 			device, rest := cutField(line)
 			operation, value := cutField(rest)
-			v, ok := parseUint(value)
+			v, ok := kernel.ParseUint(value)
 			if !ok {
 				continue
 			}
@@ -399,7 +379,7 @@ func parseIOStat(n *numbers, text []byte) {
 			if i < 0 {
 				continue
 			}
-			v, ok := parseUint(field[i+1:])
+			v, ok := kernel.ParseUint(field[i+1:])
 			if !ok {
 				continue
 			}
@@ -421,30 +401,15 @@ func parseIOStat(n *numbers, text []byte) {
 	n.putIO(metric.IOWrites, &writes)
 }
 
-// pressure returns a parser of cpu.pressure, memory.pressure and io.pressure: "some avg10=N avg60=N avg300=N total=MICROSECONDS", and
-// the same for full.
+// pressure returns a parser of cpu.pressure, memory.pressure and io.pressure.
 func pressure(some, full metric.ID) func(*numbers, []byte) {
 	return func(n *numbers, text []byte) {
-		for len(text) > 0 {
-			var line []byte
-			line, text = cutLine(text)
-			which, rest := cutField(line)
-			i := bytes.LastIndex(rest, total)
-			if i < 0 {
-				continue
+		kernel.ParsePressure(text, func(all bool, nanoseconds uint64) {
+			if all {
+				n.Put(full, nanoseconds)
+			} else {
+				n.Put(some, nanoseconds)
 			}
-			v, ok := parseUint(rest[i+len(total):])
-			if !ok {
-				continue
-			}
-			switch string(which) {
-			case "some":
-				n.putTimes(some, v, nanosPerMicro)
-			case "full":
-				n.putTimes(full, v, nanosPerMicro)
-			}
-		}
+		})
 	}
 }
-
-var total = []byte(" total=") // read-only

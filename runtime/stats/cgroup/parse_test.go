@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/opencontainers/cgroups"
 
 	"github.com/noded/noded/runtime/stats/disk"
 	"github.com/noded/noded/runtime/stats/metric"
@@ -135,20 +134,6 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestShares: of the shares that are made of a weight a runtime makes that weight.
-func TestShares(t *testing.T) {
-	t.Parallel()
-	for weight := uint64(1); weight <= 10000; weight++ {
-		shares := sharesOf(weight)
-		if got := cgroups.ConvertCPUSharesToCgroupV2Value(shares); got != weight {
-			t.Errorf("weight %d is of %d shares, and those make %d", weight, shares, got)
-		}
-		if got := cgroups.ConvertCPUSharesToCgroupV2Value(shares + 1); got == weight && weight < 10000 {
-			t.Errorf("weight %d is of more than %d shares", weight, shares)
-		}
-	}
-}
-
 // TestSwapLimit: the two files of version 1 make one number, in either order.
 func TestSwapLimit(t *testing.T) {
 	t.Parallel()
@@ -208,20 +193,6 @@ func TestFinish(t *testing.T) {
 	if got := valuesOf(&n.Set); len(got) != 1 {
 		t.Errorf("without memory.stat there is %v", got)
 	}
-}
-
-// FuzzParseUint compares with strconv.
-func FuzzParseUint(f *testing.F) {
-	for _, s := range []string{"0", "18446744073709551615", "18446744073709551616", "184467440737095516150", "-1", "+1", "1_0", "", " 1", "007"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		got, ok := parseUint(b)
-		want, err := strconv.ParseUint(string(b), 10, 64)
-		if wantOK := err == nil && len(b) <= 20; ok != wantOK || ok && got != want {
-			t.Errorf("parseUint(%q) = %d, %v, want %d, %v", b, got, ok, want, err)
-		}
-	})
 }
 
 // FuzzKeyed compares with a reading of the same by strings and strconv: the last line of a name counts.

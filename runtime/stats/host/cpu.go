@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -43,7 +44,7 @@ func parseStat(data []byte) (procStat, error) {
 			s.cpus++
 		case string(name) == "btime":
 			value, _ := nextField(rest)
-			if v, ok := parseUint(value); ok && v < math.MaxInt32*4 {
+			if v, ok := kernel.ParseUint(value); ok && v < math.MaxInt32*4 {
 				s.boot = time.Unix(int64(v), 0)
 			}
 		}
@@ -62,7 +63,7 @@ func (s *procStat) parseTimes(line []byte) bool {
 	for i := range ticks {
 		var field []byte
 		field, line = nextField(line)
-		v, ok := parseUint(field)
+		v, ok := kernel.ParseUint(field)
 		if !ok && i <= idle || v > maxTicks && i != idle && i != iowait {
 			return false
 		}

@@ -6,6 +6,7 @@ package host
 import (
 	"math"
 
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -25,7 +26,7 @@ func eachDisk(data []byte, each func(name []byte, counters row)) {
 		ok := len(name) > 0
 		for i := 0; i < len(fields) && ok; i++ {
 			field, line = nextField(line)
-			fields[i], ok = parseUint(field)
+			fields[i], ok = kernel.ParseUint(field)
 		}
 		if ok && fields[2] <= math.MaxUint64/sectorBytes && fields[6] <= math.MaxUint64/sectorBytes {
 			each(name, row{fields[0], fields[2] * sectorBytes, fields[4], fields[6] * sectorBytes})

@@ -218,31 +218,3 @@ func TestNewUsage(t *testing.T) {
 		}
 	}
 }
-
-func TestParseMount(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		line string
-		want mount
-		ok   bool
-	}{
-		{"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue", mount{36, 35, "98:0", "/mnt1", "/mnt2", "ext3", "/dev/root"}, true},
-		{`36 35 0:9 / /a\040b\011c\012d\134e\043 rw - nfs s:\040x rw`, mount{36, 35, "0:9", "/", "/a b\tc\nd\\e#", "nfs", "s: x"}, true},
-		{`36 35 0:9 / /a\9\08 rw a b c - tmpfs  rw`, mount{36, 35, "0:9", "/", `/a\9\08`, "tmpfs", ""}, true},
-		{"36 35 98:0 / /mnt2 rw,noatime master:1 ext3 /dev/root rw", mount{}, false},
-		{"36 35 98:0 / /mnt2 rw -", mount{}, false},
-		{"36 x 98:0 / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
-		{"36 35 98 / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
-		{"36 35 x:y / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
-		{"x 35 98:0 / /mnt2 rw - ext4 /dev/root rw", mount{}, false},
-		{"", mount{}, false},
-	} {
-		got, ok := parseMount(test.line)
-		if ok != test.ok || ok && got != test.want {
-			t.Errorf("parseMount(%q) = %+v, %t, want %+v, %t", test.line, got, ok, test.want, test.ok)
-		}
-	}
-	if got, ok := parseMount("1 0 0:5 / relative rw - tmpfs tmpfs rw"); ok {
-		t.Errorf("a relative mount point: %+v", got)
-	}
-}

@@ -12,10 +12,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/noded/noded/runtime/stats/kernel"
 )
 
 // Config says where the node is. Tests, and containers that have the node's directories elsewhere, set the paths.
@@ -54,7 +55,7 @@ type Reader struct {
 // New returns a reader. It reads nothing yet.
 func New(c Config) *Reader {
 	r := &Reader{
-		proc: c.Proc, sys: c.Sys, logger: c.Logger, statfs: statfs, realPath: filepath.EvalSymlinks, bootTime: bootTime, now: time.Now,
+		proc: c.Proc, sys: c.Sys, logger: c.Logger, statfs: statfs, realPath: filepath.EvalSymlinks, bootTime: kernel.BootTime, now: time.Now,
 		slots: make(chan struct{}, maxAsked), asked: map[string]*question{},
 	}
 	if r.proc == "" {
@@ -122,12 +123,6 @@ func gone(err error) error {
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	return err
-}
-
-// parseUint reads a decimal number.
-func parseUint(b []byte) (uint64, bool) {
-	v, err := strconv.ParseUint(string(b), 10, 64)
-	return v, err == nil
 }
 
 // nextLine cuts the first line off.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math"
 
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -91,7 +92,7 @@ func parseMeminfo(data []byte) (meminfo, error) {
 			continue
 		}
 		number, _ := nextField(rest)
-		if v, ok := parseUint(number); ok && v <= maxKiB {
+		if v, ok := kernel.ParseUint(number); ok && v <= maxKiB {
 			*to = value{v << 10, true}
 		}
 	}
@@ -151,7 +152,7 @@ func putVMStat(data []byte, to *metric.Set) {
 			continue
 		}
 		number, _ := nextField(rest)
-		if v, ok := parseUint(number); ok {
+		if v, ok := kernel.ParseUint(number); ok {
 			to.Put(id, v)
 		}
 	}

@@ -6,8 +6,9 @@ package host
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/noded/noded/runtime/stats/kernel"
 )
 
 const (
@@ -89,54 +90,9 @@ func within(path, dir string) bool {
 	return dir == "/" || path == dir || strings.HasPrefix(path, dir+"/")
 }
 
-func parseMount(line string) (m mount, ok bool) {
-	// A source can be empty, so that two blanks follow each other.
-	f := strings.Split(line, " ")
-	if len(f) < 6 {
-		return m, false
-	}
-	dash := slices.Index(f[6:], "-")
-	if dash < 0 || len(f[6:]) < dash+3 {
-		return m, false
-	}
-	id, err := strconv.ParseUint(f[0], 10, 63)
-	if err != nil {
-		return m, false
-	}
-	parent, err := strconv.ParseUint(f[1], 10, 63)
-	if err != nil {
-		return m, false
-	}
-	major, minor, ok := strings.Cut(f[2], ":")
-	if !ok || !isNumber(major) || !isNumber(minor) {
-		return m, false
-	}
-	m = mount{id: id, parent: parent, device: f[2], root: unescape(f[3]), point: unescape(f[4]), kind: unescape(f[6+dash+1]), source: unescape(f[6+dash+2])}
-	return m, strings.HasPrefix(m.point, "/")
-}
-
-func isNumber(s string) bool {
-	_, err := strconv.ParseUint(s, 10, 32)
-	return err == nil
-}
-
-// unescape replaces \040 and the like, which mangle_path in fs/seq_file.c writes for blanks and backslashes.
-func unescape(s string) string {
-	if !strings.Contains(s, `\`) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+3 < len(s) {
-			if v, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(v))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
+func parseMount(line string) (mount, bool) {
+	k, ok := kernel.ParseMount(line)
+	return mount{id: k.ID, parent: k.Parent, device: k.Device, root: k.Root, point: k.Point, kind: k.Kind, source: k.Source}, ok
 }
 
 // stored reports whether a mount is of a filesystem that stores something: it is on a block device or on a server. Images that are only

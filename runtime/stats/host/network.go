@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -46,7 +47,7 @@ func eachInterface(data []byte, each func(name []byte, counters row)) {
 			var field []byte
 			var v uint64
 			field, rest = nextField(rest)
-			v, ok = parseUint(field)
+			v, ok = kernel.ParseUint(field)
 			switch {
 			case i < 4:
 				counters[i] = v

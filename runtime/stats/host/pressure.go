@@ -4,10 +4,7 @@
 package host
 
 import (
-	"bytes"
-	"math"
-	"time"
-
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -23,24 +20,13 @@ var pressureFiles = [...]pressureFile{ // read-only
 	{"io", metric.PressureIOSome, metric.PressureIOFull},
 }
 
-// put sets the totals of a file, which are in microseconds; see Documentation/accounting/psi.rst of the kernel.
+// put sets the totals of a file.
 func (p *pressureFile) put(data []byte, to *metric.Set) {
-	for len(data) > 0 {
-		var line []byte
-		line, data = nextLine(data)
-		kind, rest := nextField(line)
-		id := p.some
-		switch string(kind) {
-		case "some":
-		case "full":
-			id = p.full
-		default:
-			continue
+	kernel.ParsePressure(data, func(full bool, nanoseconds uint64) {
+		if full {
+			to.Put(p.full, nanoseconds)
+		} else {
+			to.Put(p.some, nanoseconds)
 		}
-		_, total, _ := bytes.Cut(rest, []byte(" total="))
-		number, _ := nextField(total)
-		if v, ok := parseUint(number); ok && v <= math.MaxUint64/uint64(time.Microsecond) {
-			to.Put(id, v*uint64(time.Microsecond))
-		}
-	}
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/noded/noded/runtime/stats/disk"
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -133,7 +134,7 @@ func (r *Reader) tasks(to *metric.Set) error {
 		if err != nil {
 			return err
 		}
-		if v, ok := parseUint(bytes.TrimSpace(data)); ok {
+		if v, ok := kernel.ParseUint(bytes.TrimSpace(data)); ok {
 			limit = min(limit, v)
 		}
 	}
@@ -153,5 +154,5 @@ func parseLoadavg(data []byte) (uint64, bool) {
 	if !ok {
 		return 0, false
 	}
-	return parseUint([]byte(all))
+	return kernel.ParseUint([]byte(all))
 }

@@ -6,19 +6,9 @@ package host
 import (
 	"fmt"
 	"io/fs"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// bootTime returns the time since the boot, with what the machine slept.
-func bootTime() (time.Duration, error) {
-	var t unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &t); err != nil {
-		return 0, err
-	}
-	return time.Duration(t.Nano()), nil
-}
 
 // statfs asks the filesystem that is mounted at a path as the mount id. If another one is there it is an ErrHidden.
 func statfs(path string, id uint64) (usage, error) {

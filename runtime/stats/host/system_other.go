@@ -5,11 +5,7 @@
 
 package host
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
-func bootTime() (time.Duration, error)     { return 0, errors.ErrUnsupported }
 func statfs(string, uint64) (usage, error) { return usage{}, errors.ErrUnsupported }
 func inode(string) (uint64, error)         { return 0, errors.ErrUnsupported }
