@@ -83,7 +83,7 @@ func (r *reader) beginPlainTail(e *entry) (found bool, err error) {
 		return false, err
 	}
 	if err != nil {
-		return false, nil //nolint:nilerr // beginTail tells of it
+		return false, nil // beginTail tells of it
 	}
 	defer seg.close()
 	at, ok := seg.plainLines(r.plan.Tail, int64(r.scan.max))
