@@ -117,6 +117,7 @@ func (l *looker) recordOne(s *slot, due bool, sum *together) bool {
 	values := l.values[:0]
 	for i, id := range l.sampler.kept {
 		if pod && inSum(id) && (sum == nil || sum.containers > 0 || sum.partial) {
+			p.has &^= 1 << i // a rate over the time that its containers tell of would be told as one over an interval
 			continue
 		}
 		if v, ok := l.historyValue(p, i, id, u, window); ok {

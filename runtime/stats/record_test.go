@@ -200,6 +200,44 @@ func TestHistoryOfPods(t *testing.T) {
 	})
 }
 
+// TestHistoryOfCrashLoop: a pod is its sandbox alone while none of its containers runs, and what they used before is not told again then.
+func TestHistoryOfCrashLoop(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	run(t, func(w *world, c *Config) {
+		w.put("/kubepods/podu1", 0.01, 1<<20)
+		w.put("/kubepods/podu1/sandbox-u1", 0.01, 1<<20)
+		w.know(knownPod("prod", "web", "u1"))
+		c.History = h
+	}, func(t *testing.T, w *world, s *Sampler) {
+		after(t, s, 21*time.Second)
+		for n := range 3 {
+			id := fmt.Sprintf("app%d", n)
+			w.change(func(w *world) {
+				w.put("/kubepods/podu1/"+id, 0.1, 40<<20)
+				w.burn("/kubepods/podu1", 0.11)
+				w.know(knownPod("prod", "web", "u1", running("app", id, 11)))
+			})
+			after(t, s, 5*time.Minute)
+			w.change(func(w *world) {
+				w.remove("/kubepods/podu1/" + id)
+				w.burn("/kubepods/podu1", 0.01)
+				w.know(knownPod("prod", "web", "u1"))
+			})
+			after(t, s, time.Minute)
+		}
+		samples := h.of("pod/u1", metric.CPUUsage)
+		if len(samples) < 90 {
+			t.Errorf("%d samples", len(samples))
+		}
+		for _, x := range samples {
+			if x.v != 1e5 && x.v != 1e4 {
+				t.Errorf("%v: %v millionths of a core", x.at.Sub(w.start), x.v)
+			}
+		}
+	})
+}
+
 // What lives shorter than the interval is in history all the same.
 func TestHistoryOfBriefContainer(t *testing.T) {
 	t.Parallel()
