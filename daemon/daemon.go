@@ -87,6 +87,7 @@ type Daemon struct {
 	health     *health.Server
 	containers *containers
 	usage      *usage
+	stats      *service.StatsService
 	// metrics is nil if none are served.
 	metrics *metrics.Server
 }
@@ -183,11 +184,12 @@ func (d *Daemon) register(host service.Host, reader service.Journal, engine stri
 		Node:      host.Name,
 		Inventory: d.containers.inventory,
 	}))
-	nodedv1.RegisterStatsServiceServer(d.server, service.NewStats(service.StatsConfig{
+	d.stats = service.NewStats(service.StatsConfig{
 		Host:     host,
 		Stats:    d.usage.sampler,
 		Interval: d.usage.sampler.Interval(),
-	}))
+	})
+	nodedv1.RegisterStatsServiceServer(d.server, d.stats)
 	nodedv1.RegisterNodeServiceServer(d.server, service.NewNode(service.NodeConfig{
 		Host:        host,
 		Version:     d.options.Version,

@@ -168,4 +168,5 @@ func (d *Daemon) stop() {
 		<-drained
 	}
 	d.calls.Wait()
+	d.stats.Close()
 }

@@ -60,6 +60,9 @@ func NewStats(c StatsConfig) *StatsService {
 	return &StatsService{config: c, streams: newStatsStreams()}
 }
 
+// Close forgets what is kept of streams that have ended. No call runs any more.
+func (s *StatsService) Close() { s.streams.close() }
+
 // GetNode implements nodedv1.StatsServiceServer.
 func (s *StatsService) GetNode(ctx context.Context, req *nodedv1.StatsServiceGetNodeRequest) (*nodedv1.StatsServiceGetNodeResponse, error) {
 	snapshot, err := s.config.Stats.Rated(ctx)

@@ -23,40 +23,62 @@ const (
 	// keepStream is how long a stream is kept after its end, and maxKeptStreams how many are.
 	keepStream     = 2 * time.Minute
 	maxKeptStreams = 64
-	// maxStreamBytes is how much of what was sent is kept of one stream, and maxStreamsBytes of all. A look at 220 containers has about 2 KiB.
-	maxStreamBytes  = 256 << 10
-	maxStreamsBytes = 4 << 20
+	// maxStreamBytes is how much of what was sent is kept of one stream, and maxKeptBytes of all. A look at 220 containers has about 2 KiB.
+	maxStreamBytes = 256 << 10
+	maxKeptBytes   = 4 << 20
+	// maxStreamsBytes bounds what is kept of all streams together, what their receivers know included, and maxUserBytes that of one user's. A
+	// stream with all numbers of 480 containers takes 0.3 MiB.
+	maxStreamsBytes = 32 << 20
+	maxUserBytes    = 16 << 20
 	// tokenBytes is the length of what names a stream: more than anybody can guess.
 	tokenBytes = 16
 )
 
-// errTakenOver is the cause with which a stream ends that another one goes on with.
-var errTakenOver = errors.New("another stream goes on with this one")
+var (
+	// errTakenOver is the cause with which a stream ends that another one goes on with.
+	errTakenOver = errors.New("another stream goes on with this one")
+	// errNoRoom is why a stream cannot begin.
+	errNoRoom = errors.New("the streams of usage figures that there are take all the memory that they may")
+)
 
 // statsStreams keeps what the receivers of streams know: of those that run, and for a while of those that have ended, so that they can go on.
 // Nothing says which message of a stream was the last one to arrive, so the latest messages are kept as well, and what did not arrive
 // is sent again. It is safe for concurrent use.
 type statsStreams struct {
-	// mu guards the fields below, and those of all streams.
+	// read-only after newStatsStreams: marshal is proto.Marshal, most maxStreamsBytes and mostOfUser maxUserBytes.
+	marshal          func(proto.Message) ([]byte, error)
+	most, mostOfUser int
+
+	// mu guards the fields below. A stream's work is locked before it, never after.
 	mu      sync.Mutex
 	streams map[string]*statsStream
 	// ended are those that nobody reads, the one that ended first at the front.
 	ended []*statsStream
-	bytes int
+	// bytes is what all streams take, users what those of each user do.
+	bytes  int
+	users  map[uint32]int
+	closed bool
 }
 
 // statsStream is one of them.
 type statsStream struct {
-	token   string
-	uid     uint32
-	query   wire.StatsWatchQuery
+	// read-only after begin
+	token string
+	uid   uint32
+	query wire.StatsWatchQuery
+
+	// work is locked while a message is made. It guards encoder and kept, which are the latest messages, encoded; the last one is the one with
+	// the number of the encoder. bytes is their size.
+	work    sync.Mutex
 	encoder *wire.StatsWatchEncoder
-	// kept are the latest messages, encoded; the last one is the one with the number of the encoder. bytes is their size.
-	kept  [][]byte
-	bytes int
-	// reader is the call that reads it; nil for none. expire is running then.
-	reader *statsReader
-	expire *time.Timer
+	kept    [][]byte
+	bytes   int
+
+	// The fields below are guarded by mu of statsStreams. charged is what was added to its bytes. reader is the call that reads the stream; nil
+	// for none. expire is running then.
+	charged int
+	reader  *statsReader
+	expire  *time.Timer
 }
 
 // statsReader is a call of Watch.
@@ -65,7 +87,21 @@ type statsReader struct {
 	cancel context.CancelCauseFunc
 }
 
-func newStatsStreams() *statsStreams { return &statsStreams{streams: make(map[string]*statsStream)} }
+func newStatsStreams() *statsStreams {
+	return &statsStreams{
+		marshal: proto.Marshal, most: maxStreamsBytes, mostOfUser: maxUserBytes, streams: make(map[string]*statsStream), users: make(map[uint32]int),
+	}
+}
+
+// close forgets all streams that have ended, and keeps none from now on.
+func (s *statsStreams) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for len(s.ended) > 0 {
+		s.forget(0)
+	}
+}
 
 // begin makes a stream for a call. cancel ends the call when another one goes on with the stream.
 func (s *statsStreams) begin(c wire.StatsWatchConfig, uid uint32, q wire.StatsWatchQuery, cancel context.CancelCauseFunc) *statsReader {
@@ -74,11 +110,12 @@ func (s *statsStreams) begin(c wire.StatsWatchConfig, uid uint32, q wire.StatsWa
 	_, _ = rand.Read(random)
 	c.Token = base64.RawURLEncoding.EncodeToString(random)
 	stream := &statsStream{token: c.Token, uid: uid, query: q, encoder: wire.NewStatsWatchEncoder(c)}
-	stream.reader = &statsReader{stream: stream, cancel: cancel}
+	reader := &statsReader{stream: stream, cancel: cancel}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	stream.reader = reader
 	s.streams[stream.token] = stream
-	return stream.reader
+	return reader
 }
 
 // resume makes a call the reader of an earlier stream, from the message after sequence on, and returns the messages that it does not have.
@@ -86,18 +123,25 @@ func (s *statsStreams) begin(c wire.StatsWatchConfig, uid uint32, q wire.StatsWa
 // not kept.
 func (s *statsStreams) resume(token string, sequence uint64, uid uint32, q wire.StatsWatchQuery, cancel context.CancelCauseFunc) (*statsReader, [][]byte) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	stream := s.streams[token]
+	s.mu.Unlock()
 	if stream == nil || stream.uid != uid || !slices.Equal(stream.query.Kinds, q.Kinds) || !slices.Equal(stream.query.Metrics, q.Metrics) {
 		return nil, nil
 	}
+	stream.work.Lock()
+	defer stream.work.Unlock()
 	last := stream.encoder.Sequence()
 	if sequence == 0 || sequence > last || last-sequence > uint64(len(stream.kept)) {
 		return nil, nil
 	}
-	if stream.reader != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.streams[token] != stream:
+		return nil, nil // it was forgotten meanwhile
+	case stream.reader != nil:
 		stream.reader.cancel(errTakenOver)
-	} else {
+	default:
 		stream.expire.Stop()
 		s.ended = slices.DeleteFunc(s.ended, func(e *statsStream) bool { return e == stream })
 	}
@@ -105,44 +149,71 @@ func (s *statsStreams) resume(token string, sequence uint64, uid uint32, q wire.
 	return stream.reader, slices.Clone(stream.kept[len(stream.kept)-int(last-sequence):])
 }
 
-// next returns the message for a snapshot, nil if the last message had it already. The error is errTakenOver.
+// next returns the message for a snapshot, nil if the last message had it already. The error is errTakenOver, or errNoRoom for the first
+// message. After any error but the first of these the stream is there no more.
 func (s *statsStreams) next(r *statsReader, snapshot *stats.Snapshot, interval time.Duration) (*nodedv1.StatsServiceWatchResponse, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	stream := r.stream
-	if stream.reader != r {
+	stream.work.Lock()
+	defer stream.work.Unlock()
+	share, ok := s.share(r)
+	if !ok {
 		return nil, errTakenOver
 	}
 	if stream.encoder.Sequence() > 0 && stream.encoder.Look() == snapshot.Sequence {
 		return nil, nil
 	}
 	m := stream.encoder.Encode(snapshot, interval)
-	data, err := proto.Marshal(m)
+	data, err := s.marshal(m)
 	if err != nil {
+		// The encoder takes it for sent.
+		s.remove(stream)
 		return nil, err
 	}
 	stream.kept = append(stream.kept, data)
-	s.grow(stream, len(data))
-	share := min(maxStreamBytes, maxStreamsBytes/len(s.streams))
+	stream.bytes += len(data)
 	for len(stream.kept) > 0 && stream.bytes > share {
-		s.grow(stream, -len(stream.kept[0]))
+		stream.bytes -= len(stream.kept[0])
 		stream.kept = slices.Delete(stream.kept, 0, 1)
 	}
-	s.bound()
+	if !s.charge(stream, stream.bytes+stream.encoder.Bytes()) && stream.encoder.Sequence() == 1 {
+		s.remove(stream)
+		return nil, errNoRoom
+	}
 	return m, nil
+}
+
+// share returns how much of what was sent may be kept of a stream; ok is false if r does not read it any more.
+func (s *statsStreams) share(r *statsReader) (bytes int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.stream.reader != r {
+		return 0, false
+	}
+	return min(maxStreamBytes, maxKeptBytes/len(s.streams)), true
+}
+
+// charge says what a stream takes. What has ended makes room for it; ok is false if that is not enough.
+func (s *statsStreams) charge(stream *statsStream, bytes int) (ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grow(stream, bytes-stream.charged)
+	s.bound(stream.uid)
+	return s.bytes <= s.most && s.users[stream.uid] <= s.mostOfUser
 }
 
 // end keeps the stream of a call that has ended for a while, unless another call reads it.
 func (s *statsStreams) end(r *statsReader) {
+	stream := r.stream
+	stream.work.Lock()
+	defer stream.work.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stream := r.stream
 	if stream.reader != r {
 		return
 	}
 	stream.reader = nil
-	if stream.encoder.Sequence() == 0 {
-		delete(s.streams, stream.token)
+	if stream.encoder.Sequence() == 0 || s.closed {
+		s.drop(stream)
 		return
 	}
 	s.ended = append(s.ended, stream)
@@ -153,13 +224,20 @@ func (s *statsStreams) end(r *statsReader) {
 			s.forget(i)
 		}
 	})
-	s.bound()
+	s.bound(stream.uid)
 }
 
-// bound forgets the streams that ended first while there are too many, or they take too much.
-func (s *statsStreams) bound() {
-	for len(s.ended) > maxKeptStreams || len(s.ended) > 0 && s.bytes > maxStreamsBytes {
+// bound forgets the streams that ended first while there are too many, or they take too much, or those of a user do.
+func (s *statsStreams) bound(uid uint32) {
+	for len(s.ended) > maxKeptStreams || len(s.ended) > 0 && s.bytes > s.most {
 		s.forget(0)
+	}
+	for s.users[uid] > s.mostOfUser {
+		i := slices.IndexFunc(s.ended, func(e *statsStream) bool { return e.uid == uid })
+		if i < 0 {
+			return
+		}
+		s.forget(i)
 	}
 }
 
@@ -168,11 +246,27 @@ func (s *statsStreams) forget(i int) {
 	stream := s.ended[i]
 	stream.expire.Stop()
 	s.ended = slices.Delete(s.ended, i, i+1)
+	s.drop(stream)
+}
+
+// remove forgets a stream that somebody reads.
+func (s *statsStreams) remove(stream *statsStream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stream.reader = nil
+	s.drop(stream)
+}
+
+// drop forgets a stream. mu is held.
+func (s *statsStreams) drop(stream *statsStream) {
 	delete(s.streams, stream.token)
-	s.grow(stream, -stream.bytes)
+	s.grow(stream, -stream.charged)
 }
 
 func (s *statsStreams) grow(stream *statsStream, n int) {
-	stream.bytes += n
+	stream.charged += n
 	s.bytes += n
+	if s.users[stream.uid] += n; s.users[stream.uid] == 0 {
+		delete(s.users, stream.uid)
+	}
 }

@@ -38,11 +38,14 @@ type fakeStats struct {
 	mu          sync.Mutex
 	snapshot    *stats.Snapshot
 	subscribers map[chan struct{}]time.Duration
+	// elapsed is the time of the last look, step that to the next one, which is a second if it is not set, looks the numbers of looks by the time since the boot.
+	elapsed, step time.Duration
+	looks         map[time.Duration]uint64
 }
 
 // newFakeStats has a node and a container of a pod.
 func newFakeStats() *fakeStats {
-	f := &fakeStats{subscribers: make(map[chan struct{}]time.Duration)}
+	f := &fakeStats{subscribers: make(map[chan struct{}]time.Duration), looks: make(map[time.Duration]uint64)}
 	f.look()
 	return f
 }
@@ -58,8 +61,14 @@ func (f *fakeStats) look(containers ...string) {
 	if containers == nil {
 		containers = []string{"c1"}
 	}
-	boot := time.Hour + time.Duration(n)*time.Second
-	s := &stats.Snapshot{Sequence: n, Time: statsStart.Add(boot), Interval: 10 * time.Second, Problems: []string{"containerd does not answer"}}
+	step, interval := time.Second, 10*time.Second
+	if f.step > 0 {
+		step, interval = f.step, min(interval, f.step.Round(time.Second))
+	}
+	f.elapsed += step
+	boot := time.Hour + f.elapsed
+	f.looks[boot] = n
+	s := &stats.Snapshot{Sequence: n, Time: statsStart.Add(boot), Interval: interval, Problems: []string{"containerd does not answer"}}
 	usage := func(e *stats.Entity) stats.Usage {
 		u := stats.Usage{Entity: e, Time: s.Time, Boot: boot}
 		u.Numbers.Put(metric.CPUUsage, n*1e9)

@@ -17,10 +17,8 @@ import (
 	"github.com/noded/noded/daemon/peercred"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/proto/wire"
+	"github.com/noded/noded/runtime/stats"
 )
-
-// maxEarly is how much before its time a look may be told, so that one that comes a little early is not left out.
-const maxEarly = 500 * time.Millisecond
 
 // Watch implements nodedv1.StatsServiceServer.
 func (s *StatsService) Watch(req *nodedv1.StatsServiceWatchRequest, stream grpc.ServerStreamingServer[nodedv1.StatsServiceWatchResponse]) error {
@@ -48,20 +46,21 @@ func (s *StatsService) Watch(req *nodedv1.StatsServiceWatchRequest, stream grpc.
 		if err := stream.Send(m); err != nil {
 			return err
 		}
+		call.AddRecords(len(m.GetIdDeltas()))
 	}
-	p := pace{interval: cmp.Or(query.Interval, s.config.Interval)}
+	p := pace{wanted: cmp.Or(query.Interval, s.config.Interval)}
 	for {
 		snapshot, err := s.config.Stats.Snapshot(ctx)
 		if err != nil {
 			return watchStatus(ctx, err)
 		}
-		if p.due() {
-			m, err := s.streams.next(reader, snapshot, p.interval)
+		if interval, due := p.due(snapshot); due {
+			m, err := s.streams.next(reader, snapshot, interval)
 			if err != nil {
 				return watchStatus(ctx, err)
 			}
 			if m != nil {
-				p.told()
+				p.told(snapshot)
 				if err := stream.Send(m); err != nil {
 					return err
 				}
@@ -93,20 +92,39 @@ func (s *StatsService) openStream(ctx context.Context, req *nodedv1.StatsService
 
 // watchStatus is the status of a stream that ends with err.
 func watchStatus(ctx context.Context, err error) error {
+	if errors.Is(err, errNoRoom) {
+		return wire.Refusal(codes.ResourceExhausted, wire.ReasonExhausted, errNoRoom.Error(), "end streams that are not needed, or ask for fewer kinds and metrics")
+	}
 	if errors.Is(err, errTakenOver) || errors.Is(context.Cause(ctx), errTakenOver) {
 		return wire.Refusal(codes.FailedPrecondition, wire.ReasonTakenOver, errTakenOver.Error(), "read one stream with one program, or begin without resume_token")
 	}
 	return wire.Status(err)
 }
 
-// pace tells which looks are told to a caller who wants less of them than there are.
+// pace tells which looks are told to a caller who wants less of them than there are. It goes by the times of looks, not by when they come to be
+// known, so that one that is late leaves out none.
 type pace struct {
-	interval time.Duration
-	last     time.Time
+	wanted time.Duration
+	begun  bool
+	// last is the time since the boot of the look that was told last.
+	last time.Duration
 }
 
-func (p *pace) due() bool {
-	return p.last.IsZero() || time.Since(p.last) >= p.interval-min(p.interval/10, maxEarly)
+// due reports whether a look is told, and how often one is: looks are not made for a caller who wants less than there are, so that it is a
+// multiple of the time between two.
+func (p *pace) due(s *stats.Snapshot) (interval time.Duration, due bool) {
+	interval = p.wanted
+	if between := s.Interval; between > 0 && between < interval {
+		if over := interval % between; over > 0 {
+			interval += between - over
+		}
+	}
+	_, boot := wire.StatsLookTime(s)
+	// The look that is nearest to the time that is due.
+	return interval, !p.begun || boot < p.last || boot-p.last >= interval-min(s.Interval, interval)/2
 }
 
-func (p *pace) told() { p.last = time.Now() }
+func (p *pace) told(s *stats.Snapshot) {
+	p.begun = true
+	_, p.last = wire.StatsLookTime(s)
+}

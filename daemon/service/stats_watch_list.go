@@ -35,21 +35,21 @@ func (s *StatsService) WatchList(req *nodedv1.StatsServiceWatchListRequest, stre
 	if err := stream.SendHeader(nil); err != nil {
 		return err
 	}
-	p := pace{interval: cmp.Or(query.Interval, s.config.Interval)}
+	p := pace{wanted: cmp.Or(query.Interval, s.config.Interval)}
 	var last *stats.Snapshot
 	for {
 		snapshot, err := s.config.Stats.Snapshot(ctx)
 		if err != nil {
 			return wire.Status(err)
 		}
-		if p.due() && (last == nil || last.Sequence != snapshot.Sequence) {
+		if _, due := p.due(snapshot); due && (last == nil || last.Sequence != snapshot.Sequence) {
 			m, err := s.list(snapshot, &query.Selection)
 			if err != nil {
 				return wire.Status(err)
 			}
 			// The first message can be of a look that is long past: the next look is not kept from the caller.
 			if last != nil {
-				p.told()
+				p.told(snapshot)
 			}
 			last = snapshot
 			if err := stream.Send(m); err != nil {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/noded/noded/daemon/peercred"
@@ -55,6 +56,9 @@ func (w *watcher) resumption(n int) *nodedv1.StatsServiceWatchRequest {
 func lookEvery(f *fakeStats, interval time.Duration, n int, containers ...string) {
 	for range n {
 		time.Sleep(interval)
+		f.mu.Lock()
+		f.step = interval
+		f.mu.Unlock()
 		f.look(containers...)
 		synctest.Wait()
 	}
@@ -80,14 +84,14 @@ func summaries(messages []*nodedv1.StatsServiceWatchResponse) (out []string) {
 }
 
 // decodeAll decodes messages, and checks that the container c1 uses what the n-th look has.
-func decodeAll(t *testing.T, d *wire.StatsWatchDecoder, messages []*nodedv1.StatsServiceWatchResponse) {
+func decodeAll(t *testing.T, f *fakeStats, d *wire.StatsWatchDecoder, messages []*nodedv1.StatsServiceWatchResponse) {
 	t.Helper()
 	for _, m := range messages {
 		look, err := d.Decode(m)
 		if err != nil {
 			t.Fatalf("message %d: %v", m.GetSequence(), err)
 		}
-		n := uint64((look.Boot - time.Hour) / time.Second)
+		n := f.looks[look.Boot]
 		for _, row := range look.Rows {
 			cpu, _ := row.Get(metric.CPUUsage)
 			memory, _ := row.Get(metric.MemoryWorkingSet)
@@ -125,7 +129,7 @@ func TestStatsWatch(t *testing.T) {
 			t.Errorf("%d headers, %d subscriptions are left", w.headers, len(f.intervals()))
 		}
 		var d wire.StatsWatchDecoder
-		decodeAll(t, &d, w.sent)
+		decodeAll(t, f, &d, w.sent)
 		first := w.sent[0]
 		if first.GetNode() != "n" || len(first.GetBootId()) != 16 || first.GetInterval().AsDuration() != time.Second || first.GetResumeToken() == "" || w.sent[1].GetResumeToken() != "" {
 			t.Errorf("the first message is %v", first)
@@ -181,7 +185,7 @@ func TestStatsWatchSlowReader(t *testing.T) {
 			t.Errorf("messages (-want +got):\n%s", diff)
 		}
 		var d wire.StatsWatchDecoder
-		decodeAll(t, &d, w.sent)
+		decodeAll(t, f, &d, w.sent)
 	})
 }
 
@@ -204,13 +208,13 @@ func TestStatsWatchResume(t *testing.T) {
 			for n := has + 1; n <= 5; n++ {
 				want = append(want, summaries(w.sent)[n-1])
 			}
-			want = append(want, "6 rows=2 skipped=2", "7 rows=2")
+			want = append(want, "6+ rows=2 skipped=2", "7 rows=2")
 			if diff := cmp.Diff(want, summaries(again.sent)); diff != "" {
 				t.Errorf("resumed after %d (-want +got):\n%s", has, diff)
 			}
 			var d wire.StatsWatchDecoder
-			decodeAll(t, &d, w.sent[:has])
-			decodeAll(t, &d, again.sent)
+			decodeAll(t, f, &d, w.sent[:has])
+			decodeAll(t, f, &d, again.sent)
 			// And once more, after the stream that went on.
 			third := watch(t.Context(), service, again.resumptionOf(w), nil)
 			_ = third.end()
@@ -314,7 +318,7 @@ func TestStatsWatchTakenOver(t *testing.T) {
 			t.Errorf("messages (-want +got):\n%s", diff)
 		}
 		var d wire.StatsWatchDecoder
-		decodeAll(t, &d, slices.Concat(stuck.sent[:2], idle.sent, last.sent))
+		decodeAll(t, f, &d, slices.Concat(stuck.sent[:2], idle.sent, last.sent))
 	})
 }
 
@@ -332,7 +336,7 @@ func TestStatsWatchKeepsLittle(t *testing.T) {
 		streams := service.streams
 		check := func(most int) {
 			t.Helper()
-			bytes := 0
+			bytes, kept := 0, 0
 			for token, stream := range streams.streams {
 				own := 0
 				for _, data := range stream.kept {
@@ -341,9 +345,16 @@ func TestStatsWatchKeepsLittle(t *testing.T) {
 				if own != stream.bytes || own > maxStreamBytes || token != stream.token {
 					t.Errorf("a stream of %d bytes is said to have %d", own, stream.bytes)
 				}
+				kept += own
+				if own += stream.encoder.Bytes(); own != stream.charged {
+					t.Errorf("a stream that takes %d bytes is charged %d", own, stream.charged)
+				}
 				bytes += own
 			}
-			if bytes != streams.bytes || bytes > maxStreamsBytes || len(streams.streams) > most || len(streams.ended) > maxKeptStreams {
+			if kept > maxKeptBytes {
+				t.Errorf("%d bytes of messages are kept", kept)
+			}
+			if bytes != streams.bytes || bytes != streams.users[0] || bytes > maxStreamsBytes || len(streams.streams) > most || len(streams.ended) > maxKeptStreams {
 				t.Errorf("%d streams, %d ended, %d bytes, said to be %d", len(streams.streams), len(streams.ended), bytes, streams.bytes)
 			}
 		}
@@ -374,6 +385,130 @@ func TestStatsWatchKeepsLittle(t *testing.T) {
 		time.Sleep(keepStream + time.Second)
 		synctest.Wait()
 		check(0)
+	})
+}
+
+// TestStatsWatchRealInterval: who wants looks at times at which there are none is told how often they come.
+func TestStatsWatchRealInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStats()
+		w := watch(t.Context(), newStatsService(f), &nodedv1.StatsServiceWatchRequest{Interval: durationpb.New(15 * time.Second)}, nil)
+		lookEvery(f, 10*time.Second, 6)
+		lookEvery(f, time.Second, 30)
+		_ = w.end()
+		want := []string{"1* rows=2", "2 rows=2 skipped=1", "3 rows=2 skipped=1", "4+ rows=2 skipped=1", "5 rows=2 skipped=14", "6 rows=2 skipped=14"}
+		if diff := cmp.Diff(want, summaries(w.sent)); diff != "" {
+			t.Errorf("messages (-want +got):\n%s", diff)
+		}
+		if first, last := w.sent[0].GetInterval().AsDuration(), w.sent[4].GetInterval().AsDuration(); first != 20*time.Second || last != 15*time.Second {
+			t.Errorf("interval %v, then %v", first, last)
+		}
+	})
+}
+
+// TestStatsWatchJitter: looks that come early or late are told all the same.
+func TestStatsWatchJitter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStats()
+		w := watch(t.Context(), newStatsService(f), &nodedv1.StatsServiceWatchRequest{Interval: durationpb.New(time.Second)}, nil)
+		for range 10 {
+			lookEvery(f, 1300*time.Millisecond, 1)
+			lookEvery(f, 700*time.Millisecond, 1)
+		}
+		_ = w.end()
+		if len(w.sent) != 21 {
+			t.Errorf("messages %v", summaries(w.sent))
+		}
+	})
+}
+
+// TestStatsWatchRoom: what receivers know is bounded, for all and for each user. What has ended makes room for what begins, nothing that runs does.
+func TestStatsWatchRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStats()
+		var many []string
+		for n := range 100 {
+			many = append(many, fmt.Sprint(n))
+		}
+		f.look(many...)
+		service := newStatsService(f)
+		service.streams.most, service.streams.mostOfUser = 1<<20, 1<<19
+		open := func(uid uint32) (running int) {
+			t.Helper()
+			for {
+				w := watch(asUser(t.Context(), uid), service, &nodedv1.StatsServiceWatchRequest{}, nil)
+				select {
+				case err := <-w.ended:
+					if status.Code(err) != codes.ResourceExhausted || wire.Hint(err) == "" || len(w.sent) > 0 {
+						t.Errorf("Watch() = %v, %v", err, summaries(w.sent))
+					}
+					return running
+				default:
+					running++
+				}
+				if running > 100 {
+					t.Fatal("there is no bound")
+				}
+			}
+		}
+		// One that has ended makes room.
+		_ = watch(asUser(t.Context(), 1), service, &nodedv1.StatsServiceWatchRequest{}, nil).end()
+		first, second, third := open(1), open(2), open(3)
+		if first < 4 || second < first-2 || second > first+2 || third > 2 {
+			t.Errorf("streams of three users: %d, %d, %d", first, second, third)
+		}
+		streams := service.streams
+		if streams.bytes > streams.most || streams.users[1] > streams.mostOfUser || len(streams.ended) > 0 {
+			t.Errorf("%d bytes, %d of user 1, %d ended", streams.bytes, streams.users[1], len(streams.ended))
+		}
+		// Those that run go on.
+		lookEvery(f, 10*time.Second, 1, many...)
+		for _, stream := range streams.streams {
+			if stream.encoder.Sequence() != 2 {
+				t.Errorf("a stream is at message %d", stream.encoder.Sequence())
+			}
+		}
+	})
+}
+
+// TestStatsWatchMarshal: a message that cannot be encoded ends the stream for good, as its receiver would be taken to know it.
+func TestStatsWatchMarshal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStats()
+		service := newStatsService(f)
+		failed := errors.New("not UTF-8")
+		w := watch(t.Context(), service, &nodedv1.StatsServiceWatchRequest{}, nil)
+		service.streams.marshal = func(proto.Message) ([]byte, error) { return nil, failed }
+		lookEvery(f, 10*time.Second, 1)
+		if err := <-w.ended; status.Code(err) != codes.Internal {
+			t.Errorf("Watch() = %v", err)
+		}
+		service.streams.marshal = proto.Marshal
+		again := watch(t.Context(), service, w.resumption(1), nil)
+		_ = again.end()
+		if len(again.sent) != 1 || !again.sent[0].GetReset_() {
+			t.Errorf("messages %v", summaries(again.sent))
+		}
+	})
+}
+
+// TestStatsWatchClose: a service that is closed keeps nothing and leaves no timer behind.
+func TestStatsWatchClose(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStats()
+		service := newStatsService(f)
+		_ = watch(t.Context(), service, &nodedv1.StatsServiceWatchRequest{}, nil).end()
+		w := watch(t.Context(), service, &nodedv1.StatsServiceWatchRequest{}, nil)
+		service.Close()
+		_ = w.end()
+		if s := service.streams; len(s.streams) > 0 || len(s.ended) > 0 || s.bytes != 0 || len(s.users) > 0 {
+			t.Errorf("%d streams, %d ended, %d bytes of %d users", len(s.streams), len(s.ended), s.bytes, len(s.users))
+		}
 	})
 }
 

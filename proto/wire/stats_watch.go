@@ -18,6 +18,9 @@ const (
 	maxWatchRows    = 16 << 10
 	maxWatchMetrics = 64
 	maxWatchShift   = 62
+	// maxWatchSubjectBytes bounds what is told about who a row is of, and maxWatchSubjectsBytes that of all rows.
+	maxWatchSubjectBytes  = 64 << 10
+	maxWatchSubjectsBytes = 32 << 20
 	// keyframeInterval is how often all rows are told.
 	keyframeInterval = time.Minute
 	// watchTolerance is how far the time of a row that is left out may be from what the receiver takes it for.
@@ -61,8 +64,10 @@ type StatsRow struct {
 	Told bool
 
 	// The fields below are those of the stream: offset is in microseconds after the look, values are in the units of the API.
-	id      uint32
-	fresh   bool
+	id    uint32
+	fresh bool
+	// subject is how many bytes told who it is.
+	subject int
 	metrics []metric.ID
 	mask    uint64
 	values  []int64

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
@@ -19,7 +21,10 @@ type StatsWatchDecoder struct {
 	// metrics are those of the columns; metric.Count for one that this build does not know.
 	metrics []metric.ID
 	rows    map[uint32]*StatsRow
-	lastID  uint32
+	// keys are those of the rows; subjects is how many bytes told who they are.
+	keys     map[stats.Key]bool
+	subjects int
+	lastID   uint32
 	// fresh is how many rows have an id and no numbers yet.
 	fresh int
 
@@ -87,6 +92,7 @@ func (d *StatsWatchDecoder) begin(m *nodedv1.StatsServiceWatchResponse) error {
 		d.metrics = append(d.metrics, id)
 	}
 	d.rows, d.lastID, d.fresh = make(map[uint32]*StatsRow), 0, 0
+	d.keys, d.subjects = make(map[stats.Key]bool), 0
 	d.sequence, d.token = 0, m.GetResumeToken()
 	d.look.Node, d.look.BootID = m.GetNode(), idOrZero(m.GetBootId())
 	d.look.Rows, d.look.Problems, d.look.Interval = nil, nil, 0
@@ -126,6 +132,8 @@ func (d *StatsWatchDecoder) remove(ids []uint32) error {
 			return malformed("there is no row %d to take away", id)
 		}
 		delete(d.rows, id)
+		delete(d.keys, row.Entity.Key)
+		d.subjects -= row.subject
 		d.look.Ended = append(d.look.Ended, row.Entity.Key)
 	}
 	d.look.Rows = slices.DeleteFunc(d.look.Rows, func(row *StatsRow) bool { return d.rows[row.id] != row })
@@ -135,12 +143,21 @@ func (d *StatsWatchDecoder) remove(ids []uint32) error {
 // introduce takes who is who.
 func (d *StatsWatchDecoder) introduce(subjects []*nodedv1.StatsWatchSubject) error {
 	for _, m := range subjects {
-		id, entity := m.GetId(), StatsSubjectFromProto(m.GetSubject())
-		if row := d.rows[id]; row != nil {
+		size := proto.Size(m.GetSubject())
+		id, row := m.GetId(), d.rows[m.GetId()]
+		before := 0
+		if row != nil {
+			before = row.subject
+		}
+		if d.subjects += size - before; size > maxWatchSubjectBytes || d.subjects > maxWatchSubjectsBytes {
+			return malformed("%d bytes say who row %d is of, and %d who all are", size, id, d.subjects)
+		}
+		entity := StatsSubjectFromProto(m.GetSubject())
+		if row != nil {
 			if row.Entity.Key != entity.Key {
 				return malformed("the id %d is used again", id)
 			}
-			row.Entity = entity
+			row.Entity, row.subject = entity, size
 			continue
 		}
 		if id <= d.lastID {
@@ -149,8 +166,12 @@ func (d *StatsWatchDecoder) introduce(subjects []*nodedv1.StatsWatchSubject) err
 		if len(d.look.Rows) >= maxWatchRows {
 			return malformed("more than %d rows", maxWatchRows)
 		}
-		row := &StatsRow{Entity: entity, id: id, fresh: true, metrics: d.metrics, values: make([]int64, len(d.metrics))}
+		if d.keys[entity.Key] {
+			return malformed("row %d is of what another one is of", id)
+		}
+		row = &StatsRow{Entity: entity, id: id, fresh: true, subject: size, metrics: d.metrics, values: make([]int64, len(d.metrics))}
 		d.rows[id] = row
+		d.keys[entity.Key] = true
 		d.look.Rows = append(d.look.Rows, row)
 		d.lastID = id
 		d.fresh++

@@ -5,11 +5,14 @@ package wire
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
 	"time"
+	"unsafe"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -34,6 +37,7 @@ type StatsWatchConfig struct {
 type StatsWatchEncoder struct {
 	config StatsWatchConfig
 	rows   map[stats.Key]*sentRow
+	told   map[stats.Key]bool
 	// order has the rows by id.
 	order  []*sentRow
 	lastID uint32
@@ -44,8 +48,10 @@ type StatsWatchEncoder struct {
 	keyframe time.Duration
 	interval time.Duration
 	problems []string
-	// values is room for the numbers of one row, and deltas for those that are told: columns one after another.
+	// values is room for the numbers of one row.
 	values []int64
+	// subjects is how many bytes tell who the rows are of, leftOut how many there is no room for.
+	subjects, leftOut int
 }
 
 // sentRow is what the receiver knows of something.
@@ -58,11 +64,14 @@ type sentRow struct {
 	// fresh: it knows nothing but the id yet. usage is what the snapshot at hand has.
 	fresh bool
 	usage *stats.Usage
+	// subject is how many bytes tell who it is, told the key that they give it.
+	subject int
+	told    stats.Key
 }
 
 // NewStatsWatchEncoder returns the encoder of a stream that begins.
 func NewStatsWatchEncoder(c StatsWatchConfig) *StatsWatchEncoder {
-	return &StatsWatchEncoder{config: c, rows: make(map[stats.Key]*sentRow), values: make([]int64, len(c.Metrics))}
+	return &StatsWatchEncoder{config: c, rows: make(map[stats.Key]*sentRow), told: make(map[stats.Key]bool), values: make([]int64, len(c.Metrics))}
 }
 
 // Sequence is the number of the last message; 0 before the first one.
@@ -71,22 +80,30 @@ func (e *StatsWatchEncoder) Sequence() uint64 { return e.sequence }
 // Look is the Snapshot.Sequence of the last message.
 func (e *StatsWatchEncoder) Look() uint64 { return e.look }
 
-// Rows is how many rows the receiver knows.
-func (e *StatsWatchEncoder) Rows() int { return len(e.order) }
+// Bytes is about how much memory it takes. What rows are of is not in it, as that is the sampler's.
+func (e *StatsWatchEncoder) Bytes() int {
+	// A row is in two maps by a Key, which are half empty, and in a list.
+	const row = int(unsafe.Sizeof(sentRow{}) + 4*unsafe.Sizeof(stats.Key{}) + 4*unsafe.Sizeof(uintptr(0)))
+	return len(e.order) * (row + 8*len(e.config.Metrics))
+}
 
 // Encode returns the message that makes the receiver know a snapshot. interval is how often messages are meant to come.
 func (e *StatsWatchEncoder) Encode(s *stats.Snapshot, interval time.Duration) *nodedv1.StatsServiceWatchResponse {
-	at, boot := lookTime(s)
+	at, boot := StatsLookTime(s)
 	boot = boot.Truncate(time.Microsecond)
 	m := &nodedv1.StatsServiceWatchResponse{Time: timestamppb.New(at), BootTimeMicroseconds: uint64(boot / time.Microsecond)}
 	e.begin(m, s, boot)
 	if e.sequence == 1 || interval != e.interval {
 		m.Interval, e.interval = durationpb.New(interval), interval
 	}
-	if !slices.Equal(e.problems, s.Problems) {
-		m.Problems, e.problems = &nodedv1.StatsWatchProblems{Problems: TextsToProto(s.Problems)}, s.Problems
-	}
 	e.match(m, s)
+	problems := s.Problems
+	if e.leftOut > 0 {
+		problems = append(slices.Clip(problems), fmt.Sprintf("%d more things have figures than a stream can tell of", e.leftOut))
+	}
+	if !slices.Equal(e.problems, problems) {
+		m.Problems, e.problems = &nodedv1.StatsWatchProblems{Problems: TextsToProto(problems)}, problems
+	}
 	e.tell(m, boot)
 	return m
 }
@@ -109,8 +126,8 @@ func (e *StatsWatchEncoder) begin(m *nodedv1.StatsServiceWatchResponse, s *stats
 	}
 }
 
-// lookTime is when a look began, on both clocks.
-func lookTime(s *stats.Snapshot) (at time.Time, boot time.Duration) {
+// StatsLookTime is when a look began, on the wall clock and since the boot.
+func StatsLookTime(s *stats.Snapshot) (at time.Time, boot time.Duration) {
 	node := &s.Node
 	if node.Boot <= 0 {
 		// Nothing is known of the node: what was read first is as good.
@@ -141,7 +158,7 @@ func (e *StatsWatchEncoder) match(m *nodedv1.StatsServiceWatchResponse, s *stats
 		case row.usage == nil:
 			row.usage = u
 			if !sameEntity(row.entity, u.Entity) {
-				m.Subjects = append(m.Subjects, &nodedv1.StatsWatchSubject{Id: row.id, Subject: StatsSubjectToProto(u.Entity)})
+				e.describe(m, row, u.Entity)
 			}
 			row.entity = u.Entity
 		}
@@ -156,20 +173,50 @@ func (e *StatsWatchEncoder) match(m *nodedv1.StatsServiceWatchResponse, s *stats
 		}
 		m.Removed = append(m.Removed, row.id)
 		delete(e.rows, row.entity.Key)
+		delete(e.told, row.told)
+		e.subjects -= row.subject
 		return true
 	})
 	// Looks go through the node in one order. When ids are in the same one the differences of both ids and times are small.
 	slices.SortStableFunc(added, func(a, b *stats.Usage) int { return cmp.Compare(a.Boot, b.Boot) })
+	e.leftOut = 0
 	for _, u := range added {
-		if e.rows[u.Entity.Key] != nil || len(e.order) >= maxWatchRows {
+		if e.rows[u.Entity.Key] != nil {
+			continue
+		}
+		row := &sentRow{id: e.lastID + 1, entity: u.Entity, fresh: true, usage: u}
+		// What the receiver takes it for: two whose names are not UTF-8 can be the same as text.
+		row.told = StatsSubjectFromProto(StatsSubjectToProto(u.Entity)).Key
+		if len(e.order) >= maxWatchRows || e.told[row.told] || !e.describe(m, row, u.Entity) {
+			e.leftOut++
 			continue
 		}
 		e.lastID++
-		row := &sentRow{id: e.lastID, entity: u.Entity, values: make([]int64, len(e.config.Metrics)), fresh: true, usage: u}
+		e.told[row.told] = true
+		row.values = make([]int64, len(e.config.Metrics))
 		e.rows[u.Entity.Key] = row
 		e.order = append(e.order, row)
-		m.Subjects = append(m.Subjects, &nodedv1.StatsWatchSubject{Id: row.id, Subject: StatsSubjectToProto(u.Entity)})
 	}
+}
+
+// describe tells who a row is of. What takes too much room is told without labels and image; ok is false if there is no room at all, and nothing
+// was told.
+func (e *StatsWatchEncoder) describe(m *nodedv1.StatsServiceWatchResponse, row *sentRow, of *stats.Entity) (ok bool) {
+	subject := StatsSubjectToProto(of)
+	size := proto.Size(subject)
+	fits := func() bool {
+		return size <= maxWatchSubjectBytes && e.subjects-row.subject+size <= maxWatchSubjectsBytes
+	}
+	if !fits() {
+		subject.Labels, subject.Image = nil, ""
+		if size = proto.Size(subject); !fits() {
+			return false
+		}
+	}
+	e.subjects += size - row.subject
+	row.subject = size
+	m.Subjects = append(m.Subjects, &nodedv1.StatsWatchSubject{Id: row.id, Subject: subject})
+	return true
 }
 
 // tell tells the rows that are not as the receiver takes them to be.

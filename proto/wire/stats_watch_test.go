@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -335,10 +336,67 @@ func TestStatsWatchManyRows(t *testing.T) {
 	if err != nil || len(look.Rows) != maxWatchRows {
 		t.Fatalf("%d rows, %v", len(look.Rows), err)
 	}
+	if diff := cmp.Diff([]string{"11 more things have figures than a stream can tell of"}, look.Problems); diff != "" {
+		t.Error(diff)
+	}
 	s = &stats.Snapshot{Sequence: 2, Time: watchStart, Interval: time.Second, Node: s.Node, Usages: s.Usages[100:]}
 	look, err = decoder.Decode(encoder.Encode(s, time.Second))
-	if err != nil || len(look.Rows) != maxWatchRows+10+1-100 {
-		t.Fatalf("%d rows, %v", len(look.Rows), err)
+	if err != nil || len(look.Rows) != maxWatchRows+10+1-100 || len(look.Problems) > 0 {
+		t.Fatalf("%d rows, %v, %q", len(look.Rows), err, look.Problems)
+	}
+}
+
+// TestStatsWatchLargeSubjects: who somebody is takes no more room than a receiver gives, however it is labelled.
+func TestStatsWatchLargeSubjects(t *testing.T) {
+	t.Parallel()
+	c := testWatchConfig([]metric.ID{metric.MemoryUsage})
+	c.Kinds = []stats.Kind{stats.KindPod, stats.KindUnit}
+	encoder := NewStatsWatchEncoder(c)
+	large := map[string]string{}
+	for n := range 1000 {
+		large[fmt.Sprint(n)] = strings.Repeat("x", 63)
+	}
+	s := &stats.Snapshot{Sequence: 1, Time: watchStart, Interval: time.Second}
+	add := func(e stats.Entity) { s.Usages = append(s.Usages, stats.Usage{Entity: &e, Boot: time.Hour}) }
+	add(stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "u1"}, UID: "u1", Name: "web", Labels: large})
+	add(stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "u2"}, UID: "u2", Name: strings.Repeat("x", maxWatchSubjectBytes)})
+	add(stats.Entity{Key: stats.Key{Kind: stats.KindUnit, ID: "a\xff.service"}, Name: "a\xff.service"})
+	add(stats.Entity{Key: stats.Key{Kind: stats.KindUnit, ID: "a\xfe.service"}, Name: "a\xfe.service"})
+	var decoder StatsWatchDecoder
+	// Not more, and not less, when nothing of it changes, or its names do.
+	for n := range 3 {
+		look, err := decoder.Decode(over(t, encoder.Encode(s, time.Second)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, row := range look.Rows {
+			got = append(got, fmt.Sprint(row.Entity.Name, " ", len(row.Entity.Labels)))
+		}
+		if diff := cmp.Diff([]string{"web 0", "a\ufffd.service 0"}, got); diff != "" {
+			t.Errorf("look %d (-want +got):\n%s", n, diff)
+		}
+		if diff := cmp.Diff([]string{"2 more things have figures than a stream can tell of"}, look.Problems); diff != "" {
+			t.Error(diff)
+		}
+		renamed := *s.Usages[0].Entity
+		renamed.Run++
+		next := *s
+		next.Sequence++
+		next.Usages = slices.Clone(s.Usages)
+		next.Usages[0].Entity = &renamed
+		s = &next
+	}
+	// All together are bounded, too.
+	encoder, s.Usages = NewStatsWatchEncoder(c), nil
+	for n := range 600 {
+		id := fmt.Sprint(n)
+		add(stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: id}, UID: id, Name: strings.Repeat("x", maxWatchSubjectBytes-100)})
+	}
+	decoder = StatsWatchDecoder{}
+	look, err := decoder.Decode(encoder.Encode(s, time.Second))
+	if err != nil || len(look.Rows) < 500 || len(look.Rows) >= 520 || len(look.Problems) != 1 {
+		t.Errorf("%d rows, %q, %v", len(look.Rows), look.Problems, err)
 	}
 }
 
@@ -390,6 +448,10 @@ func TestStatsWatchMalformed(t *testing.T) {
 		{"mask of no number", func(_, m *nodedv1.StatsServiceWatchResponse) { m.MaskRows, m.Masks = []uint32{0}, []uint64{7} }},
 		{"a number that is not known", func(_, m *nodedv1.StatsServiceWatchResponse) { m.MaskRows, m.Masks = []uint32{0}, []uint64{0} }},
 		{"a keyframe without a row", func(_, m *nodedv1.StatsServiceWatchResponse) { m.Keyframe, m.Removed = true, nil }},
+		{"a key twice", func(_, m *nodedv1.StatsServiceWatchResponse) { m.Subjects[0].Subject.ContainerId = "a" }},
+		{"a large subject", func(_, m *nodedv1.StatsServiceWatchResponse) {
+			m.Subjects[0].Subject.Image = strings.Repeat("x", maxWatchSubjectBytes)
+		}},
 		{"a number twice", func(m, _ *nodedv1.StatsServiceWatchResponse) { m.Metrics = []string{"cpu_usage", "cpu_usage"} }},
 		{"many numbers", func(m, _ *nodedv1.StatsServiceWatchResponse) { m.Metrics = make([]string, 65) }},
 	}

@@ -2420,7 +2420,7 @@ type StatsServiceWatchResponse struct {
 	Metrics []string `protobuf:"bytes,6,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// What resume_token of a later call can be. With reset only.
 	ResumeToken string `protobuf:"bytes,7,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// How often messages are meant to come. Unset: as before.
+	// How often messages are meant to come: what was asked for, or the next multiple of how often noded looks now. Unset: as before.
 	Interval *durationpb.Duration `protobuf:"bytes,8,opt,name=interval,proto3" json:"interval,omitempty"`
 	// Wall clock of the node at the beginning of the look.
 	Time *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
@@ -2430,7 +2430,8 @@ type StatsServiceWatchResponse struct {
 	// another caller. Nothing but the values between is lost.
 	SkippedLooks uint32 `protobuf:"varint,11,opt,name=skipped_looks,json=skippedLooks,proto3" json:"skipped_looks,omitempty"`
 	// Who is new, with ids greater than all before; a row of each is in this message. An id that is known tells that something about its
-	// subject changed, such as labels; it remains the same one. There are 16,384 at a time at most.
+	// subject changed, such as labels; it remains the same one. There are 16,384 at a time at most, of 64 KiB
+	// each and 32 MiB together, and no two have the same kind, pod_uid, container_id or unit_path, and generation.
 	Subjects []*StatsWatchSubject `protobuf:"bytes,12,rep,name=subjects,proto3" json:"subjects,omitempty"`
 	// Ids of what is there no more. What it used last was told before.
 	Removed []uint32 `protobuf:"varint,13,rep,packed,name=removed,proto3" json:"removed,omitempty"`
