@@ -66,7 +66,10 @@ func StatsSubjectFromProto(m *nodedv1.Subject) *stats.Entity {
 	}
 	switch e.Key.Kind {
 	case stats.KindPod:
-		e.Key.ID = e.UID
+		// As noded tells pods apart.
+		if e.Key.ID = e.UID; e.UID == "" {
+			e.Key.ID = e.Namespace + "/" + e.Name + "/"
+		}
 	case stats.KindContainer:
 		e.Key.ID = e.ContainerID
 	case stats.KindUnit:

@@ -53,7 +53,7 @@ func (s *Sampler) Query(ctx context.Context, req QueryRequest) (QueryResult, err
 	}
 	h := s.config.History
 	if h == nil {
-		return QueryResult{Problems: []string{"nothing is kept of what was used before"}}, nil
+		return QueryResult{Problems: []string{"nothing is kept of what was used: stats.history is 0"}}, nil
 	}
 	result := QueryResult{Oldest: h.Oldest(), Problems: snapshot.Problems}
 	subjects := s.subjects(snapshot)

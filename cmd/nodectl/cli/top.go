@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -138,13 +139,15 @@ func newTopContainerCommand(g *globals) *cobra.Command {
 		Aliases: []string{"containers"},
 		Short:   "Show what containers use",
 		Long: `Show what the containers of the node use, those that are in no pod too, and how much of its limit of memory each has used
-up. -o wide shows network, disk, tasks and how much of the time the limit of CPU time held the container back, too.`,
+up. -o wide shows network (of those in no pod: the others have their pod's), disk, tasks and how much of the time the limit of CPU time held the container back, too.`,
 		Example: "  nodectl top container\n  nodectl top container -o wide --sort-by cpu\n  nodectl top container --id 3f2a9c -o json",
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), g, cmd.Flags(), args) },
 	}
 	f.define(cmd)
 	f.definePods(g, cmd)
-	cmd.Flags().StringSliceVar(&f.ids, "id", nil, "containers with this `ID`, or one that begins so")
+	cmd.Flags().StringSliceVar(&f.ids, "id", nil, "containers with this `ID`, one that begins so, or this name")
+	cmd.Flags().BoolVar(&f.sum, "sum", false, "show the sum, too")
+	cmd.Flags().BoolVar(&f.showSwap, "show-swap", false, "show swap, too")
 	complete(cmd, "id")
 	return cmd
 }
@@ -160,6 +163,7 @@ func newTopUnitCommand(g *globals) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), g, cmd.Flags(), args) },
 	}
 	f.define(cmd)
+	cmd.Flags().BoolVar(&f.showSwap, "show-swap", false, "show swap, too")
 	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	return cmd
 }
@@ -179,6 +183,10 @@ func (f *topFlags) check(flags *pflag.FlagSet, args []string, now time.Time) err
 		return &usageError{err: errors.New("top node wants one name at most"), hint: "nodectl top node"}
 	}
 	f.names = args
+	if f.kind == stats.KindNode {
+		f.names = withoutKind("node", args)
+	}
+	f.ids = withoutKind("container", f.ids)
 	if f.kind == stats.KindUnit {
 		f.names = nil
 		for _, arg := range args {
@@ -203,6 +211,15 @@ func (f *topFlags) check(flags *pflag.FlagSet, args []string, now time.Time) err
 	return err
 }
 
+// withoutKind takes names as -o name prints them, too: node/node1.
+func withoutKind(kind string, names []string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, strings.TrimPrefix(name, kind+"/"))
+	}
+	return out
+}
+
 // exclusive refuses options that exclude each other.
 func (f *topFlags) exclusive(flags *pflag.FlagSet) error {
 	switch {
@@ -212,12 +229,12 @@ func (f *topFlags) exclusive(flags *pflag.FlagSet) error {
 		return &usageError{err: errors.New("--since cannot be used with --watch: it is about what was")}
 	case f.since != "" && f.sum:
 		return &usageError{err: errors.New("--since cannot be used with --sum: maxima of different times have no sum")}
-	case f.since != "" && f.showSwap:
-		return &usageError{err: errors.New("--since cannot be used with --show-swap: it is about CPU and memory")}
-	case f.since != "" && f.sortBy != "" && f.sortBy != sortByCPU && f.sortBy != sortByMemory:
-		return &usageError{err: fmt.Errorf("--since cannot be used with --sort-by %s: it is about CPU and memory", f.sortBy), hint: "--sort-by cpu"}
 	case f.sum && slices.Contains([]string{"json", "yaml", "name"}, f.format):
 		return &usageError{err: fmt.Errorf("--sum cannot be used with -o %s: it has no place there", f.format)}
+	case f.sortBy == sortByNetwork && f.kind == stats.KindUnit:
+		return &usageError{err: errors.New("--sort-by network cannot be used for units: they have no network of their own"), hint: "--sort-by cpu"}
+	case f.sortBy == sortByNetwork && f.containers:
+		return &usageError{err: errors.New("--sort-by network cannot be used with --containers: the containers of a pod have its network"), hint: "nodectl top pod --sort-by network"}
 	case f.watch && (f.format == "yaml" || f.format == "name"):
 		return &usageError{err: fmt.Errorf("--watch cannot be used with -o %s", f.format), hint: "-o json"}
 	}
@@ -306,8 +323,8 @@ func (f *topFlags) tell(g *globals, look *topLook) error {
 	}
 	switch {
 	case len(look.rows) > 0:
-	case len(f.names) > 0:
-		fmt.Fprintf(g.Err, "No figures of %s: nothing of it runs.\n", visible(joinWords(f.names)))
+	case len(f.names)+len(f.ids) > 0:
+		fmt.Fprintf(g.Err, "No figures of %s: nothing of it runs.\n", visible(joinWords(slices.Concat(f.names, f.ids))))
 	default:
 		g.tellNone(&podFlags{namespace: f.namespace, allNamespaces: f.allNamespaces}, plural(f.rowKind()))
 	}

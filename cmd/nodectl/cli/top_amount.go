@@ -132,8 +132,11 @@ func cpuPercent(used amount, capacity amount) string {
 	return percentOf(amount{used.millis(), used.known}, capacity)
 }
 
-// bytesPercent is of bytes, which Kubernetes compares by their thousandths.
+// bytesPercent is of bytes, which Kubernetes compares by their thousandths as long as they fit.
 func bytesPercent(used, capacity amount) string {
+	if max(used.value, capacity.value) > math.MaxUint64/1000 {
+		return percentOf(used, capacity)
+	}
 	return percentOf(amount{used.value * 1000, used.known}, amount{capacity.value * 1000, capacity.known})
 }
 

@@ -100,6 +100,7 @@ func (n *fakeStats) ListStats(_ context.Context, sel stats.Selection) (*client.S
 		switch {
 		case !slices.Contains(sel.Kinds, e.Key.Kind):
 		case e.Key.Kind == stats.KindUnit && len(sel.Units) > 0 && !slices.ContainsFunc(sel.Units, func(p string) bool { return glob.Match(p, e.Name) }):
+		case len(sel.Containers) > 0 && !slices.Contains(sel.Containers, e.ContainerID):
 		case sel.Pods != nil && sel.Pods.Namespace != "" && sel.Pods.Namespace != e.Namespace:
 		case sel.Pods != nil && len(sel.Pods.Names) > 0 && !slices.Contains(sel.Pods.Names, firstNonEmpty(e.Pod, e.Name)):
 		default:
@@ -108,6 +109,9 @@ func (n *fakeStats) ListStats(_ context.Context, sel stats.Selection) (*client.S
 	}
 	if sel.Pods != nil && len(sel.Pods.Names) > 0 && len(list.Usages) == 0 && sel.Pods.Names[0] != "sleeper" {
 		return nil, &inventory.NotFoundError{Kind: "pods", Name: sel.Pods.Names[0]}
+	}
+	if len(sel.Containers) > 0 && len(list.Usages) == 0 && sel.Containers[0] != "sleeping" {
+		return nil, &inventory.NotFoundError{Kind: "containers", Name: sel.Containers[0]}
 	}
 	return list, nil
 }

@@ -38,10 +38,11 @@ type subjectItem struct {
 // usageItem is what something uses.
 type usageItem struct {
 	subjectItem
-	Time          time.Time `json:"time"`
-	AgeSeconds    float64   `json:"age_seconds"`
-	Old           bool      `json:"old,omitempty"`
-	WindowSeconds *float64  `json:"window_seconds,omitempty"`
+	// Time and AgeSeconds are not there for what was never read.
+	Time          *time.Time `json:"time,omitempty"`
+	AgeSeconds    *float64   `json:"age_seconds,omitempty"`
+	Old           bool       `json:"old,omitempty"`
+	WindowSeconds *float64   `json:"window_seconds,omitempty"`
 	// The capacities are of the node.
 	CPUCapacityMillicores *uint64 `json:"cpu_capacity_millicores,omitempty"`
 	MemoryCapacityBytes   *uint64 `json:"memory_capacity_bytes,omitempty"`
@@ -164,8 +165,10 @@ func (l *topLook) items() []usageItem {
 }
 
 func (l *topLook) item(r *topRow) usageItem {
-	item := usageItem{
-		subjectItem: subjectItemOf(l.node, r.Entity), Time: r.Time.UTC(), AgeSeconds: seconds(l.age(r.Usage)), Old: l.old(r.Usage), usage: r.Usage,
+	item := usageItem{subjectItem: subjectItemOf(l.node, r.Entity), Time: known(r.Time), Old: l.old(r.Usage), usage: r.Usage}
+	if item.Time != nil {
+		age := seconds(l.age(r.Usage))
+		item.AgeSeconds = &age
 	}
 	if r.Window > 0 {
 		window := seconds(r.Window)

@@ -256,7 +256,7 @@ func moreOf(key string, a, b *topRow) int {
 
 // old reports whether a figure is older than it should be.
 func (l *topLook) old(u *stats.Usage) bool {
-	return l.interval > 0 && l.now.Sub(u.Time) > oldIntervals*l.interval
+	return l.interval > 0 && !u.Time.IsZero() && l.now.Sub(u.Time) > oldIntervals*l.interval
 }
 
 // age is how old a figure is.

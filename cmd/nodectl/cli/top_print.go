@@ -5,6 +5,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/noded/noded/runtime/stats"
@@ -15,6 +16,8 @@ import (
 type topColumn struct {
 	title string
 	cell  func(r *topRow) string
+	// summed: of a row that is the sum of others there is a cell, too.
+	summed bool
 }
 
 // print prints what is used.
@@ -44,7 +47,7 @@ func (f *topFlags) print(g *globals, look *topLook) error {
 		}
 	}
 	if f.sum {
-		rows = append(rows, f.sumRows(look.rows)...)
+		rows = append(rows, sumRows(columns, look.rows)...)
 	}
 	return writeColumns(g.Out, header, rows)
 }
@@ -70,57 +73,86 @@ func (f *topFlags) printNames(g *globals, look *topLook) error {
 }
 
 // sumRows are a rule and the sums beneath the columns of what is summed.
-func (f *topFlags) sumRows(rows []topRow) [][]string {
+func sumRows(columns []topColumn, rows []topRow) [][]string {
 	var total topRow
 	for i := range rows {
 		total.add(&rows[i])
 	}
 	var rule, sums []string
-	for range f.nameColumns() {
-		rule, sums = append(rule, ""), append(sums, "")
+	last := 0
+	for i, c := range columns {
+		if !c.summed {
+			rule, sums = append(rule, ""), append(sums, "")
+			continue
+		}
+		last = i
+		rule, sums = append(rule, "________"), append(sums, c.cell(&total))
 	}
-	for _, a := range []string{total.cpu.millicores(), total.memory.mebibytes()} {
-		rule, sums = append(rule, "________"), append(sums, a)
-	}
-	if f.showSwap {
-		rule, sums = append(rule, "________"), append(sums, total.swap.mebibytes())
-	}
-	return [][]string{rule, sums}
+	return [][]string{rule[:last+1], sums[:last+1]}
 }
 
 // columns are those of the table.
 func (f *topFlags) columns(look *topLook) []topColumn {
 	columns := f.nameColumns()
-	cpu := topColumn{"CPU(cores)", func(r *topRow) string { return r.cpu.millicores() }}
-	memory := topColumn{"MEMORY(bytes)", func(r *topRow) string { return r.memory.mebibytes() }}
-	swap := topColumn{"SWAP(bytes)", func(r *topRow) string { return r.swap.mebibytes() }}
+	cpu := topColumn{"CPU(cores)", func(r *topRow) string { return r.cpu.millicores() }, true}
+	memory := topColumn{"MEMORY(bytes)", func(r *topRow) string { return r.memory.mebibytes() }, true}
 	switch f.kind {
 	case stats.KindNode:
-		columns = append(columns, cpu, topColumn{"CPU(%)", look.cpuPercent}, memory, topColumn{"MEMORY(%)", look.memoryPercent})
-		if f.showSwap {
-			columns = append(columns, swap, topColumn{"SWAP(%)", look.swapPercent})
-		}
+		columns = append(columns, cpu, topColumn{title: "CPU(%)", cell: look.cpuPercent}, memory, topColumn{title: "MEMORY(%)", cell: look.memoryPercent})
 	case stats.KindPod:
 		columns = append(columns, cpu, memory)
-		if f.showSwap {
-			columns = append(columns, swap)
-		}
 	case stats.KindContainer:
-		columns = append(columns, cpu, memory, topColumn{"LIMIT(bytes)", memoryLimit}, topColumn{"MEMORY(%)", limitPercent})
+		columns = append(columns, cpu, memory, topColumn{title: "LIMIT(bytes)", cell: memoryLimit}, topColumn{title: "MEMORY(%)", cell: limitPercent})
 	case stats.KindUnit, stats.KindUnknown:
-		columns = append(columns, cpu, memory, tasksColumn(), topColumn{"READ(bytes/s)", rateCell(metric.IOReadBytes)}, topColumn{"WRITE(bytes/s)", rateCell(metric.IOWriteBytes)})
+		columns = append(append(columns, cpu, memory, tasksColumn()), diskColumns()...)
+	}
+	if f.showSwap || f.sortBy == sortBySwap {
+		columns = append(columns, swapColumn())
+		if f.kind == stats.KindNode {
+			columns = append(columns, topColumn{title: "SWAP(%)", cell: look.swapPercent})
+		}
+	}
+	switch f.sortBy {
+	case sortByNetwork:
+		columns = appendNew(columns, networkColumns()...)
+	case sortByDisk:
+		columns = appendNew(columns, diskColumns()...)
 	}
 	if f.format == "wide" {
-		columns = append(columns, f.wideColumns(look)...)
+		columns = appendNew(columns, f.wideColumns(look)...)
 	}
 	return columns
 }
 
+// appendNew appends those that are not there yet.
+func appendNew(columns []topColumn, more ...topColumn) []topColumn {
+	for _, c := range more {
+		if !slices.ContainsFunc(columns, func(known topColumn) bool { return known.title == c.title }) {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+func swapColumn() topColumn {
+	return topColumn{"SWAP(bytes)", func(r *topRow) string { return r.swap.mebibytes() }, true}
+}
+
+func networkColumns() []topColumn {
+	return []topColumn{
+		{title: "RECEIVE(bytes/s)", cell: networkCell(metric.NetworkReceiveBytes)}, {title: "SEND(bytes/s)", cell: networkCell(metric.NetworkTransmitBytes)},
+	}
+}
+
+func diskColumns() []topColumn {
+	return []topColumn{{title: "READ(bytes/s)", cell: rateCell(metric.IOReadBytes)}, {title: "WRITE(bytes/s)", cell: rateCell(metric.IOWriteBytes)}}
+}
+
 // nameColumns say who a row is of.
 func (f *topFlags) nameColumns() []topColumn {
-	name := topColumn{"NAME", func(r *topRow) string { return r.Entity.Name }}
-	pod := topColumn{"POD", func(r *topRow) string { return firstNonEmpty(r.Entity.Pod, "<none>") }}
-	namespace := topColumn{"NAMESPACE", func(r *topRow) string { return firstNonEmpty(r.Entity.Namespace, "<none>") }}
+	name := topColumn{title: "NAME", cell: func(r *topRow) string { return r.Entity.Name }}
+	pod := topColumn{title: "POD", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.Pod, "<none>") }}
+	namespace := topColumn{title: "NAMESPACE", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.Namespace, "<none>") }}
 	switch {
 	case f.kind == stats.KindContainer:
 		return []topColumn{namespace, pod, name}
@@ -141,33 +173,47 @@ func (f *topFlags) nameColumns() []topColumn {
 func (f *topFlags) wideColumns(look *topLook) []topColumn {
 	var columns []topColumn
 	kind := f.rowKind()
-	if kind == stats.KindNode || kind == stats.KindPod {
-		columns = append(columns, topColumn{"RECEIVE(bytes/s)", networkCell(metric.NetworkReceiveBytes)}, topColumn{"SEND(bytes/s)", networkCell(metric.NetworkTransmitBytes)})
-	}
 	if kind != stats.KindUnit {
-		columns = append(columns, topColumn{"READ(bytes/s)", rateCell(metric.IOReadBytes)}, topColumn{"WRITE(bytes/s)", rateCell(metric.IOWriteBytes)}, tasksColumn())
+		columns = append(append(append(columns, networkColumns()...), diskColumns()...), tasksColumn())
 	}
 	if kind == stats.KindContainer {
-		columns = append(columns, topColumn{"THROTTLED(%)", throttled}, topColumn{"RESTARTS", func(r *topRow) string { return fmt.Sprint(r.Entity.Run) }})
+		columns = append(columns, topColumn{title: "THROTTLED(%)", cell: throttled}, restartsColumn())
 	}
 	if kind == stats.KindContainer || kind == stats.KindUnit {
-		columns = append(columns, topColumn{"SWAP(bytes)", func(r *topRow) string { return r.swap.mebibytes() }})
+		columns = append(columns, swapColumn())
 	}
-	columns = append(columns, topColumn{"AGE", func(r *topRow) string {
-		text := ago(look.age(r.Usage))
-		if look.old(r.Usage) {
-			text += " (old)"
-		}
-		return text
-	}})
-	switch kind {
-	case stats.KindContainer:
-		columns = append(columns, topColumn{"ID", func(r *topRow) string { return firstNonEmpty(r.Entity.ContainerID, unknownText) }})
-	case stats.KindUnit:
-		columns = append(columns, topColumn{"CGROUP", func(r *topRow) string { return r.Entity.Cgroup }})
-	case stats.KindNode, stats.KindPod, stats.KindUnknown:
+	columns = append(columns, topColumn{title: "AGE", cell: look.ageText})
+	if kind == stats.KindContainer || kind == stats.KindUnit {
+		columns = append(columns, idColumn(kind))
 	}
 	return columns
+}
+
+func restartsColumn() topColumn {
+	return topColumn{title: "RESTARTS", cell: func(r *topRow) string { return fmt.Sprint(r.Entity.Run) }}
+}
+
+// idColumn tells apart what can have one name.
+func idColumn(kind stats.Kind) topColumn {
+	switch kind {
+	case stats.KindPod:
+		return topColumn{title: "UID", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.UID, unknownText) }}
+	case stats.KindContainer:
+		return topColumn{title: "ID", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.ContainerID, unknownText) }}
+	case stats.KindUnit, stats.KindNode, stats.KindUnknown:
+	}
+	return topColumn{title: "CGROUP", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.Cgroup, unknownText) }}
+}
+
+// ageText is how old a figure is.
+func (l *topLook) ageText(r *topRow) string {
+	switch {
+	case r.Time.IsZero():
+		return unknownText
+	case l.old(r.Usage):
+		return ago(l.age(r.Usage)) + " (old)"
+	}
+	return ago(l.age(r.Usage))
 }
 
 func (l *topLook) cpuPercent(r *topRow) string {
@@ -179,7 +225,7 @@ func (l *topLook) memoryPercent(r *topRow) string {
 }
 
 func (l *topLook) swapPercent(r *topRow) string {
-	return bytesPercent(r.swap, amountOf(l.machine.SwapBytes))
+	return bytesPercent(r.swap, amount{l.machine.SwapBytes, l.machine.MemoryBytes > 0})
 }
 
 // limitOf is the limit that the cgroup has, else the one that the runtime tells.
@@ -210,7 +256,7 @@ func limitPercent(r *topRow) string {
 
 // throttled is how much of the time the container was held back by its limit of CPU time.
 func throttled(r *topRow) string {
-	if !r.Numbers.Has(metric.CPULimit) && !r.Numbers.Has(metric.CPUPeriods) {
+	if !r.Numbers.Has(metric.CPULimit) && r.Entity.Resources.CPULimit == 0 {
 		return "<none>"
 	}
 	v, ok := r.Rates.Get(metric.CPUThrottled)
@@ -221,7 +267,7 @@ func throttled(r *topRow) string {
 }
 
 func tasksColumn() topColumn {
-	return topColumn{"TASKS", func(r *topRow) string { return number(&r.Numbers, metric.Processes).count() }}
+	return topColumn{title: "TASKS", cell: func(r *topRow) string { return number(&r.Numbers, metric.Processes).count() }}
 }
 
 // rateCell writes a rate of bytes.
@@ -229,15 +275,23 @@ func rateCell(id metric.ID) func(r *topRow) string {
 	return func(r *topRow) string { return perSecond(&r.Rates, id).size() }
 }
 
-// networkCell is rateCell for what can have the network of the node.
+// networkCell is rateCell for what can have the network of the node, or of its pod.
 func networkCell(id metric.ID) func(r *topRow) string {
 	cell := rateCell(id)
 	return func(r *topRow) string {
-		if r.Entity.HostNetwork {
-			return "<host>"
-		}
-		return cell(r)
+		return firstNonEmpty(networkOf(r.Entity), cell(r))
 	}
+}
+
+// networkOf says whose network something has that has none of its own; empty for what has.
+func networkOf(e *stats.Entity) string {
+	switch {
+	case e.HostNetwork:
+		return "<host>"
+	case e.Key.Kind == stats.KindContainer && (e.Pod != "" || e.UID != ""):
+		return "<pod>"
+	}
+	return ""
 }
 
 // fullName is the name of an entity with what it is in.

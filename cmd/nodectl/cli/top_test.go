@@ -77,9 +77,36 @@ default       web-1     side             1m           50Mi            <none>    
 kube-system   proxy-x   proxy            <unknown>    400Mi           <none>         <none>      
 `},
 		{"top container web-1 -o wide", `
-NAMESPACE   POD     NAME   CPU(cores)   MEMORY(bytes)   LIMIT(bytes)   MEMORY(%)   READ(bytes/s)   WRITE(bytes/s)   TASKS   THROTTLED(%)   RESTARTS   SWAP(bytes)   AGE   ID        
-default     web-1   app    300m         200Mi           256Mi          78%         4.0Ki           0                10      <none>         3          0Mi           1s    id-app    
-default     web-1   side   1m           50Mi            <none>         <none>      0               0                2       <none>         0          0Mi           1s    id-side   
+NAMESPACE   POD     NAME   CPU(cores)   MEMORY(bytes)   LIMIT(bytes)   MEMORY(%)   RECEIVE(bytes/s)   SEND(bytes/s)   READ(bytes/s)   WRITE(bytes/s)   TASKS   THROTTLED(%)   RESTARTS   SWAP(bytes)   AGE   ID        
+default     web-1   app    300m         200Mi           256Mi          78%         <pod>              <pod>           4.0Ki           0                10      <none>         3          0Mi           1s    id-app    
+default     web-1   side   1m           50Mi            <none>         <none>      <pod>              <pod>           0               0                2       <none>         0          0Mi           1s    id-side   
+`},
+		{"top container -n default --sum --show-swap", `
+NAMESPACE   POD     NAME   CPU(cores)   MEMORY(bytes)   LIMIT(bytes)   MEMORY(%)   SWAP(bytes)   
+default     web-1   app    300m         200Mi           256Mi          78%         0Mi           
+default     web-1   side   1m           50Mi            <none>         <none>      0Mi           
+                           ________     ________                                   ________      
+                           301m         250Mi                                      0Mi           
+`},
+		{"top container --id container/id-app --no-headers", `
+default   web-1   app   300m   200Mi   256Mi   78%   
+`},
+		{"top pod --sort-by network -n default", `
+NAME    CPU(cores)   MEMORY(bytes)   RECEIVE(bytes/s)   SEND(bytes/s)   
+web-1   301m         250Mi           1000               500             
+`},
+		{"top pod --sort-by disk -n default --sum", `
+NAME    CPU(cores)   MEMORY(bytes)   READ(bytes/s)   WRITE(bytes/s)   
+web-1   301m         250Mi           0               0                
+        ________     ________        
+        301m         250Mi           
+`},
+		{"top unit ssh --sort-by swap", `
+NAME          CPU(cores)   MEMORY(bytes)   TASKS   READ(bytes/s)   WRITE(bytes/s)   SWAP(bytes)   
+ssh.service   0m           5Mi             1       0               0                0Mi           
+`},
+		{"top node node/node1 --no-headers", `
+node1   1235m   15%   3072Mi   18%   
 `},
 		{"top unit", `
 NAME              CPU(cores)   MEMORY(bytes)   TASKS   READ(bytes/s)   WRITE(bytes/s)   
@@ -140,8 +167,9 @@ func TestTopMistakes(t *testing.T) {
 		{"top unit zz*", "no unit matches zz*", ExitNotFound},
 		{"top pod --since 10m --watch", "--since cannot be used with --watch", ExitUsage},
 		{"top pod --since 10m --sum", "--since cannot be used with --sum", ExitUsage},
-		{"top pod --since 10m --show-swap", "--since cannot be used with --show-swap", ExitUsage},
-		{"top pod --since 10m --sort-by disk", "--since cannot be used with --sort-by disk", ExitUsage},
+		{"top unit --sort-by network", "they have no network of their own", ExitUsage},
+		{"top pod --containers --sort-by network", "the containers of a pod have its network", ExitUsage},
+		{"top container --id nope", `containers "nope" not found`, ExitNotFound},
 		{"top pod --since tomorrow", "--since tomorrow is not in the past", ExitUsage},
 		{"top pod --since nonsense", "nonsense", ExitUsage},
 		{"top pod --since=", "--since wants a time", ExitUsage},
@@ -169,6 +197,7 @@ func TestTopPartly(t *testing.T) {
 	for _, tt := range []struct{ args, stdout, stderr string }{
 		{"top unit zz* kubelet -o name", "kubelet.service\n", "no unit matches zz*\n"},
 		{"top pod sleeper", "", "No figures of sleeper: nothing of it runs.\n"},
+		{"top container --id sleeping", "", "No figures of sleeping: nothing of it runs.\n"},
 		{"top pod -n nowhere --sum", "", "No pods found in nowhere namespace on this node.\n"},
 		{"top pod -n nowhere -o json", "[]\n", "No pods found in nowhere namespace on this node.\n"},
 	} {
@@ -283,7 +312,7 @@ func TestFigureNames(t *testing.T) {
 // historyOf is what a node remembers of two pods, of which one has ended.
 func historyOf(now time.Time) stats.QueryResult {
 	entity := func(namespace, name string) *stats.Entity {
-		return &stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "uid-" + name}, Namespace: namespace, Name: name}
+		return &stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "uid-" + name}, Namespace: namespace, Name: name, UID: "uid-" + name}
 	}
 	series := func(e *stats.Entity, ended bool, id metric.ID, mean, p95, most float64) stats.Series {
 		return stats.Series{Entity: e, Ended: ended, Metric: id, Summary: stats.Summary{
@@ -293,7 +322,7 @@ func historyOf(now time.Time) stats.QueryResult {
 	web, gone := entity("default", "web-1"), entity("default", "gone")
 	return stats.QueryResult{Oldest: now.Add(-10 * time.Minute), Series: []stats.Series{
 		series(web, false, metric.CPUUsage, 0.1001, 0.25, 0.5), series(web, false, metric.MemoryWorkingSet, 100<<20, 150<<20, 200<<20+1),
-		series(gone, true, metric.CPUUsage, 0.7, 0.8, 0.9),
+		series(web, false, metric.NetworkReceiveBytes, 2048, 3072, 4096), series(gone, true, metric.CPUUsage, 0.7, 0.8, 0.9),
 	}}
 }
 
@@ -303,9 +332,9 @@ func TestTopSince(t *testing.T) {
 		n := busyNode()
 		n.history = historyOf(time.Now())
 		stdout, stderr, err := runTop(t, n, "top", "pod", "--since", "10m", "-n", "default")
-		want := `NAME    CPU(mean)   CPU(p95)   CPU(max)   MEMORY(mean)   MEMORY(p95)   MEMORY(max)   
-gone    700m        800m       900m       <unknown>      <unknown>     <unknown>     
-web-1   101m        250m       500m       100Mi          150Mi         200Mi         
+		want := `NAME    CPU(mean)   CPU(p95)   CPU(max)   MEMORY(mean)   MEMORY(p95)   MEMORY(max)   ENDED    
+gone    700m        800m       900m       <unknown>      <unknown>     <unknown>     1s ago   
+web-1   101m        250m       500m       100Mi          150Mi         200Mi         no       
 `
 		if diff := cmp.Diff(want, stdout); diff != "" || stderr != "" || err != nil {
 			t.Errorf("-want +got\n%s\n%s %v", diff, stderr, err)
@@ -314,9 +343,10 @@ web-1   101m        250m       500m       100Mi          150Mi         200Mi
 		if !q.Since.Equal(time.Now().Add(-10*time.Minute)) || q.Selection.Pods == nil || q.Selection.Pods.Namespace != "default" || q.Selection.Kinds[0] != stats.KindPod {
 			t.Errorf("asked for %+v", q)
 		}
-		stdout, stderr, err = runTop(t, n, "top", "pod", "--since", "1h", "--sort-by", "memory", "-o", "wide", "--no-headers")
-		want = `default   web-1   101m   250m   500m   100Mi       150Mi       200Mi       60    10m ago   1s ago   no    
-default   gone    700m   800m   900m   <unknown>   <unknown>   <unknown>   60    10m ago   1s ago   yes   
+		stdout, stderr, err = runTop(t, n, "top", "pod", "--since", "1h", "--sort-by", "memory", "-o", "wide")
+		want = `NAMESPACE   NAME    CPU(mean)   CPU(p95)   CPU(max)   MEMORY(mean)   MEMORY(p95)   MEMORY(max)   RECEIVE(mean)   RECEIVE(max)   SEND(mean)   SEND(max)   READ(mean)   READ(max)   WRITE(mean)   WRITE(max)   SWAP(mean)   SWAP(max)   SAMPLES   FIRST     LAST     ENDED    UID         
+default     web-1   101m        250m       500m       100Mi          150Mi         200Mi         2.0Ki           4.0Ki          <unknown>    <unknown>   <unknown>    <unknown>   <unknown>     <unknown>    <unknown>    <unknown>   60        10m ago   1s ago   no       uid-web-1   
+default     gone    700m        800m       900m       <unknown>      <unknown>     <unknown>     <unknown>       <unknown>      <unknown>    <unknown>   <unknown>    <unknown>   <unknown>     <unknown>    <unknown>    <unknown>   60        10m ago   1s ago   1s ago   uid-gone    
 `
 		if diff := cmp.Diff(want, stdout); diff != "" || stderr != "History begins 10m ago.\n" || err != nil {
 			t.Errorf("-want +got\n%s\n%s %v", diff, stderr, err)
@@ -326,7 +356,8 @@ default   gone    700m   800m   900m   <unknown>   <unknown>   <unknown>   60   
 		if err := errors.Join(err, json.Unmarshal([]byte(stdout), &items)); err != nil {
 			t.Fatal(err)
 		}
-		if len(items) != 2 || !items[0].Ended || items[0].MemoryWorkingSet != nil || items[1].CPUUsage.Mean != 100_100_000 || items[1].MemoryWorkingSet.Max != 200<<20+1 {
+		if len(items) != 2 || !items[0].Ended || items[0].MemoryWorkingSet != nil || items[1].CPUUsage.Mean != 100_100_000 || items[1].MemoryWorkingSet.Max != 200<<20+1 ||
+			items[1].NetworkReceive.P95 != 3072 || items[1].IORead != nil {
 			t.Errorf("%s", stdout)
 		}
 		n.history = stats.QueryResult{}
@@ -364,6 +395,119 @@ func watchTop(t *testing.T, n *fakeStats, f *topFlags, steps func()) string {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestTopSinceRuns: a container that was started again and again has a row for each run, and each can be told from the others.
+func TestTopSinceRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n, now := busyNode(), time.Now()
+		n.history.Oldest = now.Add(-time.Hour)
+		run := func(pod, name, id string, run uint32, ended time.Duration, cpu float64) {
+			e := &stats.Entity{Key: stats.Key{Kind: stats.KindContainer, ID: id}, Namespace: "default", Pod: pod, UID: "uid-" + pod, Name: name, ContainerID: id, Run: run}
+			n.history.Series = append(n.history.Series, stats.Series{Entity: e, Ended: ended > 0, Metric: metric.CPUUsage, Summary: stats.Summary{
+				Samples: 2, First: now.Add(-ended - time.Minute), Last: now.Add(-ended), Mean: cpu, P95: cpu, Max: cpu,
+			}})
+		}
+		run("loop", "app", "id3", 2, 0, 0.1)
+		run("loop", "app", "id1", 0, 9*time.Minute, 0.3)
+		run("loop", "app", "id2", 1, 5*time.Minute, 0.2)
+		run("busy", "app", "id4", 0, 0, 0.5)
+		for args, want := range map[string]string{
+			"top pod --containers -n default --since 1h": `
+POD    NAME   CPU(mean)   CPU(p95)   CPU(max)   MEMORY(mean)   MEMORY(p95)   MEMORY(max)   ENDED    
+busy   app    500m        500m       500m       <unknown>      <unknown>     <unknown>     no       
+loop   app    300m        300m       300m       <unknown>      <unknown>     <unknown>     9m ago   
+loop   app    200m        200m       200m       <unknown>      <unknown>     <unknown>     5m ago   
+loop   app    100m        100m       100m       <unknown>      <unknown>     <unknown>     no       
+`,
+			// By what the pods use, although a container of busy uses most.
+			"top pod --containers -n default --since 1h --sort-by cpu --no-headers": `
+loop   app   300m   300m   300m   <unknown>   <unknown>   <unknown>   9m ago   
+loop   app   200m   200m   200m   <unknown>   <unknown>   <unknown>   5m ago   
+loop   app   100m   100m   100m   <unknown>   <unknown>   <unknown>   no       
+busy   app   500m   500m   500m   <unknown>   <unknown>   <unknown>   no       
+`,
+			"top container --since 1h --sort-by network --no-headers": `
+default   busy   app   500m   500m   500m   <unknown>   <unknown>   <unknown>   <pod>   <pod>   <pod>   <pod>   <pod>   <pod>   no       
+default   loop   app   300m   300m   300m   <unknown>   <unknown>   <unknown>   <pod>   <pod>   <pod>   <pod>   <pod>   <pod>   9m ago   
+default   loop   app   200m   200m   200m   <unknown>   <unknown>   <unknown>   <pod>   <pod>   <pod>   <pod>   <pod>   <pod>   5m ago   
+default   loop   app   100m   100m   100m   <unknown>   <unknown>   <unknown>   <pod>   <pod>   <pod>   <pod>   <pod>   <pod>   no       
+`,
+		} {
+			stdout, stderr, err := runTop(t, n, strings.Fields(args)...)
+			if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), stdout); diff != "" || stderr != "" || err != nil {
+				t.Errorf("%s: %q, %v\n-want +got\n%s", args, stderr, err, diff)
+			}
+		}
+		stdout, _, err := runTop(t, n, "top", "container", "--since", "1h", "-o", "wide")
+		if lines := strings.Split(stdout, "\n"); err != nil || len(lines) != 6 || !strings.HasSuffix(strings.TrimSpace(lines[0]), "ENDED    RESTARTS   ID") ||
+			!strings.HasSuffix(strings.TrimSpace(lines[2]), "9m ago   0          id1") || !strings.HasSuffix(strings.TrimSpace(lines[4]), "no       2          id3") {
+			t.Errorf("%v\n%s", err, stdout)
+		}
+	})
+}
+
+// TestTopSinceNothing: why there is nothing.
+func TestTopSinceNothing(t *testing.T) {
+	t.Parallel()
+	n := busyNode()
+	n.history.Oldest = time.Now().Add(-time.Hour)
+	if stdout, _, err := runTop(t, n, "top", "unit", "zz*", "--since", "10m"); ExitCode(err) != ExitNotFound || !strings.Contains(err.Error(), "no unit matches zz*") || stdout != "" {
+		t.Errorf("a pattern that nothing matches: %q, %v", stdout, err)
+	}
+	if _, stderr, err := runTop(t, n, "top", "pod", "sleeper", "--since", "10m"); err != nil || stderr != "No figures of that time are known.\n" {
+		t.Errorf("of a pod: %q, %v", stderr, err)
+	}
+	n.history = stats.QueryResult{Problems: []string{"nothing is kept: stats.history is 0"}}
+	if _, stderr, err := runTop(t, n, "top", "unit", "zz*", "--since", "10m"); err != nil || stderr != "nothing is kept: stats.history is 0\n" {
+		t.Errorf("without history: %q, %v", stderr, err)
+	}
+}
+
+// TestTopUnread: of what was never read there is no time.
+func TestTopUnread(t *testing.T) {
+	t.Parallel()
+	u := stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindUnit}, Name: "a.service"}}
+	look := &topLook{now: fakeNow, interval: time.Second, rows: []topRow{rowOf(&u)}}
+	text, err := json.Marshal(look.items())
+	if err != nil || string(text) != `[{"kind":"unit","node":"","name":"a.service"}]` {
+		t.Errorf("%s, %v", text, err)
+	}
+	if age := look.ageText(&look.rows[0]); age != "<unknown>" {
+		t.Errorf("age %q", age)
+	}
+}
+
+func TestPercent(t *testing.T) {
+	t.Parallel()
+	const pebi = 1 << 50
+	for _, tt := range []struct {
+		used, capacity amount
+		want           string
+	}{
+		{amountOf(1), amountOf(3), "33%"}, {amountOf(8 * pebi), amountOf(32 * pebi), "25%"}, {amountOf(1 << 30), amountOf(32 * pebi), "0%"}, {amount{}, amountOf(1), "<unknown>"},
+		{amountOf(1), amount{}, "<unknown>"},
+	} {
+		if got := bytesPercent(tt.used, tt.capacity); got != tt.want {
+			t.Errorf("%v of %v: %s, want %s", tt.used, tt.capacity, got, tt.want)
+		}
+	}
+	u := figures{swap: 1}.of(stats.Entity{Key: stats.Key{Kind: stats.KindContainer}})
+	r := rowOf(&u)
+	if got := (&topLook{}).swapPercent(&r); got != "<unknown>" {
+		t.Errorf("of swap that is not known: %s", got)
+	}
+	// The kernel counts periods without a limit, too.
+	u.Numbers.Put(metric.CPUPeriods, 0)
+	u.Rates.Put(metric.CPUThrottled, 0)
+	if got := throttled(&r); got != "<none>" {
+		t.Errorf("without a limit: %s", got)
+	}
+	u.Numbers.Put(metric.CPULimit, 500)
+	if got := throttled(&r); got != "0%" {
+		t.Errorf("with a limit: %s", got)
+	}
+}
 
 // TestTopWatchTable: without a terminal there is a table after each look, and each look once, with one call.
 func TestTopWatchTable(t *testing.T) {
