@@ -80,6 +80,7 @@ func (c clocked) now() *stats.Snapshot {
 const (
 	appCores, proxyCores, dbCores = 0.3, 0.1, 0.05
 	appBytes, proxyBytes, dbBytes = 200 << 20, 30 << 20, 1 << 30
+	limitBytes                    = 2 << 30
 	throttledShare                = 0.25
 )
 
@@ -91,6 +92,18 @@ func truth(step uint64) *stats.Snapshot {
 		n.Put(metric.MemoryWorkingSet, bytes)
 		n.Put(metric.CPUPeriods, 1000+10*seconds)
 		n.Put(metric.CPUThrottledPeriods, 100+uint64(10*throttledShare*2)*seconds/2)
+		n.Put(metric.MemoryLimit, limitBytes)
+		return n
+	}
+	// The network is of the pod, all containers have it in common.
+	useOfContainer := func(cores float64, bytes uint64) metric.Set {
+		all := use(cores, bytes)
+		var n metric.Set
+		for id := range metric.Count {
+			if v, ok := all.Get(id); ok && !strings.HasPrefix(id.String(), "network_") {
+				n.Put(id, v)
+			}
+		}
 		return n
 	}
 	started := time.Now().Add(-time.Hour)
@@ -100,8 +113,8 @@ func truth(step uint64) *stats.Snapshot {
 		Sequence: step, Interval: lapse,
 		Node: stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindNode}, Cgroup: "/"}, Numbers: use(1.5, 4<<30)},
 		Usages: []stats.Usage{
-			db, container(&db, "postgres", "c3", 0, started, use(dbCores, dbBytes)),
-			web, container(&web, "app", "c1", 0, started, use(appCores, appBytes)), container(&web, "proxy", "c2", 0, started, use(proxyCores, proxyBytes)),
+			db, container(&db, "postgres", "c3", 0, started, useOfContainer(dbCores, dbBytes)),
+			web, container(&web, "app", "c1", 0, started, useOfContainer(appCores, appBytes)), container(&web, "proxy", "c2", 0, started, useOfContainer(proxyCores, proxyBytes)),
 			unit("system.slice", use(0.5, 1<<30)), unit("system.slice/kubelet.service", use(0.125, 64<<20)),
 		},
 	}
@@ -119,7 +132,8 @@ func startPrometheus(t *testing.T, address string, ca *authority) *prometheusSer
 	t.Helper()
 	cert, key := ca.issue("prometheus", x509.ExtKeyUsageClientAuth)
 	text := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n"
-	for job, path := range map[string]string{"noded": PathOwn, "kubelet-cadvisor": PathCadvisor, "kubelet-resource": PathResource} {
+	// The other one is a kubelet on the same node.
+	for job, path := range map[string]string{"noded": PathOwn, "kubelet-cadvisor": PathCadvisor, "kubelet-resource": PathResource, "other": PathCadvisor} {
 		text += fmt.Sprintf("- job_name: %s\n  metrics_path: %s\n  scheme: https\n  tls_config: {ca_file: %s, cert_file: %s, key_file: %s}\n  static_configs: [{targets: ['%s']}]\n",
 			job, path, ca.file, cert, key, address)
 	}
@@ -230,7 +244,7 @@ func TestPrometheus(t *testing.T) {
 	}
 	t.Run("expressions", func(t *testing.T) { testExpressions(t, p, at) })
 	t.Run("metadata", func(t *testing.T) { testMetadata(t, p) })
-	t.Run("dashboard", func(t *testing.T) { testDashboard(t, p) })
+	t.Run("dashboard", func(t *testing.T) { testDashboard(t, p, at) })
 	var up struct {
 		ActiveTargets []struct{ Health, LastError, ScrapeURL string }
 	}
@@ -259,7 +273,7 @@ func testExpressions(t *testing.T, p *prometheusServer, at time.Time) {
 		labels     []string
 		want       map[string]float64
 	}{
-		{`sum(rate(container_cpu_usage_seconds_total{container!=""}[1m])) by (pod)`, []string{"pod"}, nil},
+		{`sum(rate(container_cpu_usage_seconds_total{job!="other",container!=""}[1m])) by (pod)`, []string{"pod"}, nil},
 		{`sum by (pod) (rate(container_cpu_usage_seconds_total{job="kubelet-cadvisor",container!=""}[1m]))`, []string{"pod"},
 			map[string]float64{"web-0": appCores + proxyCores, "db-0": dbCores}},
 		{`sum by (namespace, pod, container) (irate(container_cpu_usage_seconds_total{job="kubelet-cadvisor",image!=""}[5m]))`, []string{"namespace", "pod", "container"},
@@ -274,9 +288,9 @@ func testExpressions(t *testing.T, p *prometheusServer, at time.Time) {
 			map[string]float64{"web-0/app": appCores, "web-0/proxy": proxyCores, "db-0/postgres": dbCores}},
 		{`rate(pod_cpu_usage_seconds_total[1m])`, []string{"pod"}, map[string]float64{"web-0": appCores + proxyCores + 0.02, "db-0": dbCores}},
 		{`rate(node_cpu_usage_seconds_total[1m])`, nil, map[string]float64{"": 1.5}},
-		{`sum(rate(container_cpu_usage_seconds_total{id="/"}[1m]))`, nil, map[string]float64{"": 1.5}},
+		{`sum(rate(container_cpu_usage_seconds_total{job="kubelet-cadvisor",id="/"}[1m]))`, nil, map[string]float64{"": 1.5}},
 		{`rate(noded_unit_cpu_usage_seconds_total{unit="kubelet.service"}[1m])`, []string{"slice", "unit"}, map[string]float64{"system.slice/kubelet.service": 0.125}},
-		{`rate(container_cpu_usage_seconds_total{id="/system.slice/kubelet.service"}[1m])`, []string{"id"}, map[string]float64{"/system.slice/kubelet.service": 0.125}},
+		{`rate(container_cpu_usage_seconds_total{job="kubelet-cadvisor",id="/system.slice/kubelet.service"}[1m])`, []string{"id"}, map[string]float64{"/system.slice/kubelet.service": 0.125}},
 	} {
 		got, err := p.query(test.expression, at, test.labels...)
 		if err != nil {
@@ -287,7 +301,6 @@ func testExpressions(t *testing.T, p *prometheusServer, at time.Time) {
 			// Both paths of the kubelet have containers: as with a kubelet, the job tells which is meant.
 			test.want = map[string]float64{"web-0": 2 * (appCores + proxyCores), "db-0": 2 * dbCores}
 		}
-		near := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 0.001*math.Abs(b) })
 		if diff := cmp.Diff(test.want, got, near); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.expression, diff)
 		}
@@ -333,8 +346,69 @@ func testMetadata(t *testing.T, p *prometheusServer) {
 	}
 }
 
-// testDashboard: each expression of the dashboard has an answer.
-func testDashboard(t *testing.T, p *prometheusServer) {
+// near is for what Prometheus works out of differences.
+var near = cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 0.001*math.Abs(b) })
+
+// perSecond is by how much a number grows in a second of full.
+func perSecond(id metric.ID) float64 {
+	if id.Info().Unit == metric.UnitNanoseconds {
+		return float64(id+1) * 1_000_001 / 1e9
+	}
+	return float64(id + 1)
+}
+
+// shown is what a query of a panel has for an answer.
+type shown struct {
+	labels []string
+	// now: it has series without times.
+	now  bool
+	want map[string]float64
+}
+
+// dashboardTruth is what panels show, by title and number of the query.
+func dashboardTruth() map[string]shown {
+	node := func(v float64) shown { return shown{want: map[string]float64{"": v}} }
+	nodeNow := func(v float64) shown { return shown{now: true, want: map[string]float64{"": v}} }
+	pods := func(web, db float64) shown {
+		return shown{labels: []string{"namespace", "pod"}, want: map[string]float64{"shop/web-0": web, "shop/db-0": db}}
+	}
+	containers := func(app, proxy, postgres float64) shown {
+		return shown{labels: []string{"pod", "container"}, want: map[string]float64{"web-0/app": app, "web-0/proxy": proxy, "db-0/postgres": postgres}}
+	}
+	unit := func(v float64) shown {
+		return shown{labels: []string{"unit"}, want: map[string]float64{"kubelet.service": v}}
+	}
+	const seconds = steps * float64(lapse/time.Second)
+	value := func(id metric.ID) float64 { return float64(id+1) * (1000 + seconds) }
+	disks := perSecond(metric.IOReadBytes) + perSecond(metric.IOWriteBytes)
+	limits := containers(float64(appBytes)/limitBytes, float64(proxyBytes)/limitBytes, float64(dbBytes)/limitBytes)
+	limits.now = true
+	return map[string]shown{
+		"CPU 0": node(1.5), "CPU 1": nodeNow(4), "Memory 0": node(4 << 30), "Memory 1": nodeNow(8 << 30),
+		"Network 0": node(perSecond(metric.NetworkReceiveBytes)), "Network 1": node(perSecond(metric.NetworkTransmitBytes)),
+		"Disks 0": node(perSecond(metric.IOReadBytes)), "Disks 1": node(perSecond(metric.IOWriteBytes)),
+		"Pressure 0": node(perSecond(metric.PressureCPUSome)), "Pressure 1": node(perSecond(metric.PressureMemorySome)), "Pressure 2": node(perSecond(metric.PressureIOSome)),
+		"Filesystems 0":          {labels: []string{"device"}, want: map[string]float64{"/dev/vda1": 0.4, `pool/"data"`: 1.0 / 1024}},
+		"CPU of pods 0":          pods(appCores+proxyCores, dbCores),
+		"Memory of pods 0":       pods(appBytes+proxyBytes, dbBytes),
+		"Throttled containers 0": containers(throttledShare, throttledShare, throttledShare),
+		"Memory of its limit 0":  limits,
+		"Network of pods 0":      pods(perSecond(metric.NetworkReceiveBytes), perSecond(metric.NetworkReceiveBytes)),
+		"Network of pods 1":      pods(perSecond(metric.NetworkTransmitBytes), perSecond(metric.NetworkTransmitBytes)),
+		"Disks of pods 0":        pods(2*disks, disks),
+		"Writable layers 0":      pods(2*value(metric.FilesystemWritableBytes), value(metric.FilesystemWritableBytes)),
+		"CPU of units 0":         unit(0.125),
+		"Memory of units 0":      unit(64 << 20),
+		"Disks of units 0":       unit(disks),
+		"Tasks of units 0":       unit(value(metric.Processes)),
+		"Version 0":              nodeNow(1),
+		"Known only in part 0":   nodeNow(0),
+		"Open streams 0":         nodeNow(3),
+	}
+}
+
+// testDashboard: each expression of the dashboard has the right answer, although another job has the same series.
+func testDashboard(t *testing.T, p *prometheusServer, at time.Time) {
 	t.Helper()
 	data, err := os.ReadFile("../../packaging/grafana/noded.json")
 	if err != nil {
@@ -352,22 +426,37 @@ func testDashboard(t *testing.T, p *prometheusServer) {
 	if err := json.Unmarshal(data, &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	variables := strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$instance", ".*", "$namespace", ".*")
-	expressions := 0
-	ask := func(title, expression string) {
+	variables := strings.NewReplacer("$__rate_interval", "1m", "$__range", "1h", "$instance", ".*", "$namespace", ".*", "$job", "kubelet-cadvisor")
+	expressions, truth := 0, dashboardTruth()
+	ask := func(title, expression string, at time.Time, labels ...string) map[string]float64 {
 		expressions++
 		expression = variables.Replace(expression)
 		if strings.Contains(expression, "$") {
 			t.Errorf("%s: %s has a variable that there is not", title, expression)
 		}
-		if got, err := p.query(expression, time.Now()); err != nil || len(got) == 0 {
+		got, err := p.query(expression, at, labels...)
+		if err != nil || len(got) == 0 {
 			t.Errorf("%s: %s: %v, %v", title, expression, got, err)
 		}
+		return got
 	}
 	for _, panel := range dashboard.Panels {
-		for _, target := range panel.Targets {
-			ask(panel.Title, target.Expr)
+		for i, target := range panel.Targets {
+			title := fmt.Sprint(panel.Title, " ", i)
+			shown, known := truth[title]
+			delete(truth, title)
+			when := at
+			if shown.now || !known {
+				when = time.Now()
+			}
+			got := ask(title, target.Expr, when, shown.labels...)
+			if diff := cmp.Diff(shown.want, got, near); known && diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", title, target.Expr, diff)
+			}
 		}
+	}
+	for title := range truth {
+		t.Errorf("there is no panel %s", title)
 	}
 	values := regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)
 	for _, v := range dashboard.Templating.List {
@@ -379,7 +468,7 @@ func testDashboard(t *testing.T, p *prometheusServer) {
 			t.Errorf("variable %s: %q", v.Name, v.Definition)
 			continue
 		}
-		ask(v.Name, fmt.Sprintf(`count by (%s) (%s)`, m[2], m[1]))
+		ask(v.Name, fmt.Sprintf(`count by (%s) (%s)`, m[2], m[1]), time.Now())
 	}
 	if expressions < 30 {
 		t.Errorf("%d expressions", expressions)
