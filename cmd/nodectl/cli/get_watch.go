@@ -5,7 +5,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"syscall"
@@ -65,12 +64,11 @@ func (w *podWatch) event(e client.PodEvent) error {
 		return w.begin()
 	}
 	if w.flags.format == "json" {
-		text, err := json.Marshal(podEventItem{Type: podEventName(e.Type), Pod: podItemOf(&e.Pod)})
+		text, err := jsonLine(podEventItem{Type: podEventName(e.Type), Pod: podItemOf(&e.Pod)})
 		if err != nil {
 			return err
 		}
-		_, err = w.Out.Write(append(text, '\n'))
-		return err
+		return printLines(w.Out, []string{text})
 	}
 	if !w.synced {
 		w.first = append(w.first, e.Pod)

@@ -8,6 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -50,9 +54,9 @@ func printValue(w io.Writer, format string, value any) error {
 	}
 	text = append(text, '\n')
 	if format == "yaml" {
-		// JSON is YAML: reading it keeps the order and the names.
+		// JSON is YAML, but for control characters: reading it keeps the order and the names.
 		var node yaml.Node
-		if err := yaml.Unmarshal(text, &node); err != nil {
+		if err := yaml.Unmarshal(escapeUnseen(text, true), &node); err != nil {
 			return err
 		}
 		blockStyle(&node)
@@ -60,13 +64,47 @@ func printValue(w io.Writer, format string, value any) error {
 			return err
 		}
 	}
-	_, err = w.Write(text)
+	_, err = w.Write(escapeUnseen(text, format == "yaml"))
 	return err
 }
 
-// blockStyle takes the braces and quotes of JSON away.
+// jsonLine is a value on a line of its own.
+func jsonLine(value any) (string, error) {
+	text, err := json.Marshal(value)
+	return string(escapeUnseen(text, false)), err
+}
+
+// unseen: what a terminal could obey, or that makes text look like another one. JSON escapes what is below a blank itself.
+func unseen(r rune) bool { return r >= 0x7f && r != utf8.RuneError && !strconv.IsPrint(r) }
+
+// escapeUnseen writes what is unseen in strings of JSON, or in double quotes in YAML, as escapes of the same meaning.
+func escapeUnseen(text []byte, isYAML bool) []byte {
+	if bytes.IndexFunc(text, unseen) < 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text)+len(text)/8)
+	for _, r := range string(text) {
+		switch {
+		case !unseen(r):
+			out = utf8.AppendRune(out, r)
+		case r <= 0xffff:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		case isYAML:
+			out = fmt.Appendf(out, `\U%08x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return out
+}
+
+// blockStyle takes the braces and quotes of JSON away, but for strings that need escapes.
 func blockStyle(node *yaml.Node) {
 	node.Style = 0
+	if strings.ContainsFunc(node.Value, unseen) {
+		node.Style = yaml.DoubleQuotedStyle
+	}
 	for _, child := range node.Content {
 		blockStyle(child)
 	}

@@ -83,7 +83,7 @@ func report(w io.Writer, err error) {
 	}
 	var hint interface{ Hint() string }
 	if errors.As(err, &hint) && hint.Hint() != "" {
-		fmt.Fprintf(w, "Try: %s\n", hint.Hint())
+		fmt.Fprintf(w, "Try: %s\n", visible(hint.Hint()))
 	}
 }
 

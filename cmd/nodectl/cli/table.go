@@ -18,13 +18,26 @@ type tableStyle struct {
 	separator string
 }
 
+// cellsOf are the cells of a header, which may be nil, and of rows. A tabulator would move the columns after it.
+func cellsOf(header []string, rows [][]string) [][]string {
+	var all [][]string
+	if header != nil {
+		all = append(all, header)
+	}
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = strings.ReplaceAll(cell, "\t", `\t`)
+		}
+		all = append(all, cells)
+	}
+	return all
+}
+
 // writeTable writes rows beneath a header, which may be nil, with columns as wide as their widest cell. The
 // last column is not padded.
 func writeTable(w io.Writer, style tableStyle, header []string, rows [][]string) error {
-	all := rows
-	if header != nil {
-		all = append([][]string{header}, rows...)
-	}
+	all := cellsOf(header, rows)
 	var widths []int
 	for _, row := range all {
 		for i, cell := range row {

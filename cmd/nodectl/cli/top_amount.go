@@ -144,10 +144,7 @@ func bytesPercent(used, capacity amount) string {
 // too, and at least six wide.
 func writeColumns(w io.Writer, header []string, rows [][]string) error {
 	const gap, least = 3, 6
-	all := rows
-	if header != nil {
-		all = append([][]string{header}, rows...)
-	}
+	all := cellsOf(header, rows)
 	var widths []int
 	for _, row := range all {
 		for i, cell := range row {

@@ -6,7 +6,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"syscall"
@@ -85,11 +84,11 @@ func (t *tableWatch) show(look *topLook) error {
 
 func (t *tableWatch) print(look *topLook) error {
 	if t.flags.format == "json" {
-		text, err := json.Marshal(look.items())
+		text, err := jsonLine(look.items())
 		if err != nil {
 			return err
 		}
-		return printLines(t.Out, []string{string(text)})
+		return printLines(t.Out, []string{text})
 	}
 	if len(look.rows) == 0 {
 		return nil
