@@ -63,7 +63,7 @@ itself is not asked.`,
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "print as one of: "+joinWords(formats))
 	complete(cmd, "output", formats...)
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	cmd.ValidArgsFunction = completeNode(g)
 	return cmd
 }
 

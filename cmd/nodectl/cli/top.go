@@ -92,7 +92,7 @@ func (f *topFlags) definePods(g *globals, cmd *cobra.Command) {
 	noRoot, everywhere := "", ""
 	// The only error is a flag that does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("namespace", completePods(g, &noRoot, &everywhere, namespaceWords))
-	cmd.ValidArgsFunction = completePods(g, &noRoot, &f.namespace, podNameWords)
+	cmd.ValidArgsFunction = completePods(g, &noRoot, &f.namespace, topPodWords)
 }
 
 func newTopNodeCommand(g *globals) *cobra.Command {
@@ -109,7 +109,7 @@ API server only, so percentages are of the capacity, with and without --show-cap
 	f.define(cmd)
 	cmd.Flags().BoolVar(&f.showCapacity, "show-capacity", false, "show percentages of the capacity, which is the default")
 	cmd.Flags().BoolVar(&f.showSwap, "show-swap", false, "show swap, too")
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	cmd.ValidArgsFunction = completeNode(g)
 	return cmd
 }
 
@@ -148,7 +148,8 @@ up. -o wide shows network (of those in no pod: the others have their pod's), dis
 	cmd.Flags().StringSliceVar(&f.ids, "id", nil, "containers with this `ID`, one that begins so, or this name")
 	cmd.Flags().BoolVar(&f.sum, "sum", false, "show the sum, too")
 	cmd.Flags().BoolVar(&f.showSwap, "show-swap", false, "show swap, too")
-	complete(cmd, "id")
+	// The only error is a flag that does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("id", completeStats(g, containerIDWords))
 	return cmd
 }
 
@@ -164,7 +165,7 @@ func newTopUnitCommand(g *globals) *cobra.Command {
 	}
 	f.define(cmd)
 	cmd.Flags().BoolVar(&f.showSwap, "show-swap", false, "show swap, too")
-	cmd.ValidArgsFunction = cobra.NoFileCompletions
+	cmd.ValidArgsFunction = completeStats(g, unitWords)
 	return cmd
 }
 

@@ -605,13 +605,55 @@ func TestTopErrors(t *testing.T) {
 	}
 }
 
-// TestTopCompletion: pods are completed from nowhere without noded, and files never.
+// TestTopCompletion: what there is on the node is completed, and files never.
 func TestTopCompletion(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"top", "node", ""}, {"top", "unit", ""}, {"top", "node", "--sort-by", ""}} {
-		stdout, _, err := runTop(t, busyNode(), append([]string{cobra.ShellCompNoDescRequestCmd}, args...)...)
-		if err != nil || !strings.Contains(stdout, ":4\n") {
-			t.Errorf("%v: %q, %v", args, stdout, err)
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"top", "node", ""}, "node1\n"},
+		{[]string{"top", "node", "node1", ""}, ""},
+		{[]string{"describe", "node", "n"}, "node1\n"},
+		{[]string{"top", "node", "--sort-by", "c"}, "cpu\nmemory\nnetwork\ndisk\nswap\n"},
+		{[]string{"top", "unit", ""}, "kubelet.service\nssh.service\nsystem.slice\n"},
+		{[]string{"top", "unit", "ssh.service", "s"}, "system.slice\n"},
+		// The name with an escape in it is nothing for a shell.
+		{[]string{"top", "container", "--id", ""}, "app\nid-app\nid-proxy\nid-side\nproxy\nside\n"},
+		{[]string{"top", "container", "--id", "id-s"}, "id-side\n"},
+	} {
+		stdout, _, err := runTop(t, busyNode(), append([]string{cobra.ShellCompNoDescRequestCmd}, tt.args...)...)
+		if err != nil || stdout != tt.want+":4\n" {
+			t.Errorf("%v: %q, %v, want %q", tt.args, stdout, err, tt.want)
+		}
+	}
+	n := busyNode()
+	n.err = errors.New("away")
+	if stdout, _, err := runTop(t, n, cobra.ShellCompNoDescRequestCmd, "top", "unit", ""); err != nil || stdout != ":4\n" {
+		t.Errorf("without noded: %q, %v", stdout, err)
+	}
+}
+
+func TestTopPodWords(t *testing.T) {
+	t.Parallel()
+	pods := []inventory.Pod{
+		{Name: "web-1", Owner: inventory.Workload{Kind: "deployment", Name: "web"}}, {Name: "db-0", Owner: inventory.Workload{Kind: "statefulset", Name: "db"}},
+		{Name: "kube-apiserver-node1", Namespace: "kube-system"},
+	}
+	for _, tt := range []struct {
+		args   []string
+		prefix string
+		want   []string
+	}{
+		{nil, "", []string{"db-0", "kube-apiserver-node1", "web-1"}},
+		{[]string{"db-0"}, "", []string{"kube-apiserver-node1", "web-1"}},
+		{nil, "deployment/", []string{"deployment/web"}},
+		{nil, "sts/d", []string{"sts/db"}},
+		{[]string{"sts/db"}, "sts/", []string{}},
+		{nil, "pod/w", []string{"pod/web-1"}},
+	} {
+		if diff := cmp.Diff(tt.want, topPodWords(pods, tt.args, tt.prefix)); diff != "" {
+			t.Errorf("%q after %q: -want +got\n%s", tt.prefix, tt.args, diff)
 		}
 	}
 }
