@@ -170,7 +170,7 @@ type chooser struct {
 	kinds []Kind
 	// pods are nil for all.
 	pods       map[podKey]bool
-	containers []string
+	containers []containerText
 	// units are full names or patterns.
 	units []string
 }
@@ -209,8 +209,8 @@ func (c *chooser) wants(e *Entity) bool {
 	case KindPod:
 		return c.pods == nil || c.pods[podOf(e)]
 	case KindContainer:
-		return (c.pods == nil || e.Pod != "" && c.pods[podOf(e)]) &&
-			(len(c.containers) == 0 || slices.ContainsFunc(c.containers, func(text string) bool { return isContainer(e, text) }))
+		return c.inPods(e) && (len(c.containers) == 0 ||
+			slices.ContainsFunc(c.containers, func(t containerText) bool { return t.means(e.Name, e.ContainerID) }))
 	case KindUnit:
 		return len(c.units) == 0 || slices.ContainsFunc(c.units, func(pattern string) bool { return glob.Match(pattern, e.Name) })
 	default:
@@ -251,11 +251,18 @@ func (c *chooser) choosePods(sel inventory.PodSelector, known *inventory.Snapsho
 	return nil
 }
 
-// isContainer reports whether a text means a container: its name, its id or the beginning of it.
-func isContainer(e *Entity, text string) bool {
-	return e.Name == text || strings.HasPrefix(e.ContainerID, text)
+// containerText is what a selection calls a container: a name, an id, or the beginning of one.
+type containerText struct {
+	text string
+	// begins: nothing that is meant has this name, so that it may be the beginning of an id.
+	begins bool
 }
 
+func (t containerText) means(name, id string) bool {
+	return name == t.text || id == t.text || t.begins && strings.HasPrefix(id, t.text)
+}
+
+// chooseContainers finds what the texts mean in the pods that are chosen. A name comes before the beginning of an id, as with docker.
 func (c *chooser) chooseContainers(texts []string, known *inventory.Snapshot, entities []*Entity) error {
 	for _, text := range texts {
 		id := text
@@ -265,29 +272,52 @@ func (c *chooser) chooseContainers(texts []string, known *inventory.Snapshot, en
 		if id == "" {
 			return &inventory.SelectorError{Value: text, Reason: "it must be the name or the id of a container, or the beginning of an id"}
 		}
-		c.containers = append(c.containers, id)
-		var candidates []string
-		found := known != nil && knowsContainer(known, id) // then it has no figures
-		for _, e := range entities {
-			if e.Key.Kind != KindContainer || c.pods != nil && !c.pods[podOf(e)] {
-				continue
+		t := containerText{text: id}
+		if !c.anyContainer(known, entities, t.means) {
+			t.begins = true
+			if !c.anyContainer(known, entities, t.means) {
+				return &inventory.NotFoundError{Kind: "containers", Name: id, Near: inventory.Near(id, c.containerNames(known, entities))}
 			}
-			found = found || isContainer(e, id)
-			candidates = append(candidates, e.Name)
 		}
-		if !found {
-			return &inventory.NotFoundError{Kind: "containers", Name: id, Near: inventory.Near(id, candidates)}
-		}
+		c.containers = append(c.containers, t)
 	}
 	return nil
 }
 
-// knowsContainer reports whether an inventory knows a container of a name or an id.
-func knowsContainer(known *inventory.Snapshot, text string) bool {
-	is := func(c inventory.Container) bool { return c.Name == text || strings.HasPrefix(c.ID, text) }
-	return slices.ContainsFunc(known.Containers, is) ||
-		slices.ContainsFunc(known.Pods, func(p inventory.Pod) bool { return slices.ContainsFunc(p.Containers, is) })
+// anyContainer reports whether there is a container in the pods that are chosen, with figures or without.
+func (c *chooser) anyContainer(known *inventory.Snapshot, entities []*Entity, is func(name, id string) bool) bool {
+	for _, e := range entities {
+		if e.Key.Kind == KindContainer && c.inPods(e) && is(e.Name, e.ContainerID) {
+			return true
+		}
+	}
+	if known == nil {
+		return false
+	}
+	of := func(of inventory.Container) bool { return is(of.Name, of.ID) }
+	if c.pods == nil && slices.ContainsFunc(known.Containers, of) {
+		return true
+	}
+	for i := range known.Pods {
+		if p := &known.Pods[i]; (c.pods == nil || c.pods[keyOf(p)]) && slices.ContainsFunc(p.Containers, of) {
+			return true
+		}
+	}
+	return false
 }
+
+// containerNames are the names of the containers in the pods that are chosen.
+func (c *chooser) containerNames(known *inventory.Snapshot, entities []*Entity) (names []string) {
+	c.anyContainer(known, entities, func(name, _ string) bool {
+		names = append(names, name)
+		return false
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// inPods reports whether a container is in one of the pods that are chosen.
+func (c *chooser) inPods(e *Entity) bool { return c.pods == nil || e.Pod != "" && c.pods[podOf(e)] }
 
 func (c *chooser) chooseUnits(texts []string, entities []*Entity) error {
 	for _, text := range texts {
@@ -299,17 +329,18 @@ func (c *chooser) chooseUnits(texts []string, entities []*Entity) error {
 		if glob.IsPattern(name) {
 			continue
 		}
-		var candidates []string
-		found := false
-		for _, e := range entities {
-			if e.Key.Kind == KindUnit {
-				found = found || e.Name == name
-				candidates = append(candidates, e.Name)
-			}
-		}
-		if !found {
-			return &inventory.NotFoundError{Kind: "units", Name: name, Near: inventory.Near(name, candidates)}
+		if !slices.ContainsFunc(entities, func(e *Entity) bool { return e.Key.Kind == KindUnit && e.Name == name }) {
+			return &inventory.NotFoundError{Kind: "units", Name: name, Near: inventory.Near(name, unitNames(entities))}
 		}
 	}
 	return nil
+}
+
+func unitNames(entities []*Entity) (names []string) {
+	for _, e := range entities {
+		if e.Key.Kind == KindUnit {
+			names = append(names, e.Name)
+		}
+	}
+	return names
 }

@@ -150,11 +150,46 @@ func TestSelectErrors(t *testing.T) {
 		{Selection{Kinds: []Kind{KindUnit}, Units: []string{"shs"}}, inventory.ErrNotFound, `units "shs.service" not found, did you mean ssh.service?`},
 		{Selection{Kinds: []Kind{KindUnit}, Units: []string{""}}, journal.ErrInvalidQuery, ""},
 		{Selection{Kinds: []Kind{KindContainer}, Containers: []string{"cahce"}}, inventory.ErrNotFound, `containers "cahce" not found, did you mean cache?`},
+		{
+			Selection{Kinds: []Kind{KindContainer}, Pods: &inventory.PodSelector{Names: []string{"db-0"}}, Containers: []string{"inti"}},
+			inventory.ErrNotFound, `containers "inti" not found, did you mean init?`,
+		},
+		{ // another pod has it, and so has what is in none
+			Selection{Kinds: []Kind{KindContainer}, Pods: &inventory.PodSelector{Names: []string{"ended"}}, Containers: []string{"main"}},
+			inventory.ErrNotFound, `containers "main" not found`,
+		},
+		{
+			Selection{Kinds: []Kind{KindContainer}, Pods: &inventory.PodSelector{Names: []string{"db-0"}}, Containers: []string{"cache"}},
+			inventory.ErrNotFound, `containers "cache" not found`,
+		},
 		{Selection{Kinds: []Kind{KindContainer}, Containers: []string{"containerd://"}}, inventory.ErrBadSelector, ""},
 	} {
 		usages, err := s.Select(test.sel)
 		if !errors.Is(err, test.is) || usages != nil || test.text != "" && fmt.Sprint(err) != test.text {
 			t.Errorf("Select(%+v) = %v, %v, want %s", test.sel, usages, err, test.text)
+		}
+	}
+}
+
+// TestSelectContainerByName: a name means what has it, and not also what has an id that begins so.
+func TestSelectContainerByName(t *testing.T) {
+	t.Parallel()
+	s := &Snapshot{names: &inventory.Snapshot{}}
+	for name, id := range map[string]string{"db": "0123", "web": "db45", "cache": "db46", "dbx": "89ab"} {
+		s.Usages = append(s.Usages, use(&Entity{Key: Key{Kind: KindContainer, ID: id}, Name: name, ContainerID: id}, 0, 0, 0, 0))
+	}
+	s.names.Containers = []inventory.Container{{Name: "db4", ID: "ffff", State: inventory.ContainerExited}}
+	for text, want := range map[string]string{
+		"db": "db", "db45": "web", "d": "cache web", "docker://db": "db", "0123": "db",
+		"db4": "", // of this name nothing runs
+	} {
+		usages, err := s.Select(Selection{Kinds: []Kind{KindContainer}, Containers: []string{text}})
+		var got []string
+		for _, u := range usages {
+			got = append(got, u.Entity.Name)
+		}
+		if d := cmp.Diff(want, strings.Join(got, " ")); d != "" || err != nil {
+			t.Errorf("%s: %v, %s", text, err, d)
 		}
 	}
 }
