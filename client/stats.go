@@ -50,7 +50,7 @@ func (c *Client) nodeStats(ctx context.Context, req *nodedv1.StatsServiceGetNode
 	return &NodeStats{
 		Node: resp.GetNode(), Machine: wire.MachineFromProto(resp.GetMachine()), Usage: wire.StatsUsageFromProto(resp.GetUsage()),
 		Filesystems: wire.FilesystemsFromProto(resp.GetFilesystems()), Directories: wire.DirectoriesFromProto(resp.GetDirectories()), Problems: resp.GetProblems(),
-		Now: resp.GetCurrentTime().AsTime(), Interval: resp.GetInterval().AsDuration(),
+		Now: timeOf(resp.GetCurrentTime()), Interval: resp.GetInterval().AsDuration(),
 	}, nil
 }
 
@@ -80,7 +80,7 @@ type statsLister interface {
 func statsListOf(m statsLister) *StatsList {
 	return &StatsList{
 		Node: m.GetNode(), Usages: wire.StatsUsagesFromProto(m.GetUsages()), Problems: m.GetProblems(),
-		Now: m.GetCurrentTime().AsTime(), Interval: m.GetInterval().AsDuration(), Time: m.GetTime().AsTime(),
+		Now: timeOf(m.GetCurrentTime()), Interval: m.GetInterval().AsDuration(), Time: timeOf(m.GetTime()),
 	}
 }
 
@@ -99,8 +99,8 @@ func (c *Client) ListStats(ctx context.Context, sel stats.Selection) (*StatsList
 type StatsHistory struct {
 	Node string
 	stats.QueryResult
-	// Since and Until are the bounds of the time; Since is zero if it was not asked for and nothing is known.
-	Since, Until time.Time
+	// Since is from when to Until it is told; zero if it was not asked for and nothing is known.
+	Since time.Time
 }
 
 // QueryStats summarises what was used.
@@ -111,18 +111,19 @@ func (c *Client) QueryStats(ctx context.Context, q stats.QueryRequest) (*StatsHi
 	if err != nil {
 		return nil, c.callError(err)
 	}
-	h := &StatsHistory{
-		Node:        resp.GetNode(),
-		QueryResult: stats.QueryResult{Series: wire.StatsSeriesFromProto(resp.GetSeries()), Problems: resp.GetProblems()},
+	return &StatsHistory{
+		Node:  resp.GetNode(),
+		Since: timeOf(resp.GetSince()),
+		QueryResult: stats.QueryResult{
+			Series: wire.StatsSeriesFromProto(resp.GetSeries()), Problems: resp.GetProblems(), Oldest: timeOf(resp.GetOldestTime()), Until: timeOf(resp.GetUntil()),
+		},
+	}, nil
+}
+
+// timeOf converts a time; none is the zero one.
+func timeOf(m *timestamppb.Timestamp) time.Time {
+	if m == nil {
+		return time.Time{}
 	}
-	if m := resp.GetOldestTime(); m != nil {
-		h.Oldest = m.AsTime()
-	}
-	if m := resp.GetSince(); m != nil {
-		h.Since = m.AsTime()
-	}
-	if m := resp.GetUntil(); m != nil {
-		h.Until = m.AsTime()
-	}
-	return h, nil
+	return m.AsTime()
 }

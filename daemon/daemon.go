@@ -223,7 +223,7 @@ func (d *Daemon) newServer(log *audit.Log) *grpc.Server {
 	)
 }
 
-// countedCalls returns a test for the methods that read the journal or logs, or that last: those are counted.
+// countedCalls returns a test for the methods that read the journal or logs, that last, or whose answers can be large: those are counted.
 func countedCalls() func(method string) bool {
 	names := make(map[string]bool)
 	for _, desc := range []*grpc.ServiceDesc{&nodedv1.JournalService_ServiceDesc, &nodedv1.LogService_ServiceDesc} {
@@ -235,6 +235,8 @@ func countedCalls() func(method string) bool {
 		}
 	}
 	names[nodedv1.RuntimeService_Watch_FullMethodName] = true
+	names[nodedv1.StatsService_List_FullMethodName] = true
+	names[nodedv1.StatsService_Query_FullMethodName] = true
 	names[nodedv1.StatsService_Watch_FullMethodName] = true
 	names[nodedv1.StatsService_WatchList_FullMethodName] = true
 	return func(method string) bool { return names[method] }

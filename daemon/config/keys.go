@@ -151,7 +151,7 @@ func limitKeys() []Key {
 	return []Key{
 		number("max_connections", "512", "Connections that can be open at a time.", func(l *Limits) *int { return &l.MaxConnections }),
 		number("max_connections_per_user", "128", "Connections that one user can have open at a time.", func(l *Limits) *int { return &l.MaxConnectionsPerUser }),
-		number("max_streams", "256", "Calls that can read the journal or logs, or watch pods, at a time.", func(l *Limits) *int { return &l.MaxStreams }),
+		number("max_streams", "256", "Calls that can read the journal, logs or what is used, or watch pods, at a time.", func(l *Limits) *int { return &l.MaxStreams }),
 		number("max_streams_per_user", "64", "Calls of one user that can do so at a time.", func(l *Limits) *int { return &l.MaxStreamsPerUser }),
 		size("max_record_bytes", "16MiB", "Largest record that is sent. For a larger one a gap is sent.", func(l *Limits) *int { return &l.MaxRecordBytes }),
 		size("max_batch_bytes", "256KiB", "Size at which a batch of records is sent. One record can be larger.", func(l *Limits) *int { return &l.MaxBatchBytes }),

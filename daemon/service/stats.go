@@ -16,6 +16,7 @@ import (
 	"github.com/noded/noded/daemon/audit"
 	nodedv1 "github.com/noded/noded/proto/noded/v1"
 	"github.com/noded/noded/proto/wire"
+	"github.com/noded/noded/runtime/inventory"
 	"github.com/noded/noded/runtime/stats"
 )
 
@@ -53,11 +54,16 @@ type StatsService struct {
 	nodedv1.UnimplementedStatsServiceServer
 	config  StatsConfig
 	streams *statsStreams
+	// queries has a value for each Query that is made up: more than so many wait, because each may need much memory.
+	queries chan struct{}
 }
+
+// maxQueries is how many Query calls are made up at a time.
+const maxQueries = 2
 
 // NewStats returns the service.
 func NewStats(c StatsConfig) *StatsService {
-	return &StatsService{config: c, streams: newStatsStreams()}
+	return &StatsService{config: c, streams: newStatsStreams(), queries: make(chan struct{}, maxQueries)}
 }
 
 // Close forgets what is kept of streams that have ended. No call runs any more.
@@ -146,6 +152,12 @@ func (s *StatsService) Query(ctx context.Context, req *nodedv1.StatsServiceQuery
 	if err := checkStatsSelection(&q.Selection); err != nil {
 		return nil, wire.Status(err)
 	}
+	select {
+	case s.queries <- struct{}{}:
+		defer func() { <-s.queries }()
+	case <-ctx.Done():
+		return nil, wire.Status(ctx.Err())
+	}
 	result, err := s.config.Stats.Query(ctx, q)
 	if err != nil {
 		return nil, wire.Status(err)
@@ -162,10 +174,37 @@ func (s *StatsService) Query(ctx context.Context, req *nodedv1.StatsServiceQuery
 	if m.Since == nil {
 		m.Since = m.OldestTime
 	}
-	if m.Until == nil {
-		m.Until = timestamppb.New(now(s.config.Now))
+	if m.Until == nil && !result.Until.IsZero() {
+		m.Until = timestamppb.New(result.Until)
 	}
 	return m, nil
+}
+
+// maxStatsNames is how many containers, units or pods a selection can name: each is looked for among all that there are.
+const maxStatsNames = 256
+
+// podNames are the names and UIDs that a selector has.
+func podNames(sel *inventory.PodSelector) []string {
+	if sel == nil {
+		return nil
+	}
+	return slices.Concat(sel.Names, sel.UIDs)
+}
+
+// checkStatsKinds refuses names of what is not asked for: whoever gives them does not mean what the kinds say.
+func checkStatsKinds(sel *stats.Selection) error {
+	of := func(kind stats.Kind) bool {
+		return slices.Contains(sel.Kinds, kind) || len(sel.Kinds) == 0 && kind == stats.KindPod
+	}
+	switch {
+	case len(sel.Containers) > 0 && !of(stats.KindContainer):
+		return badName("container", "", "containers are named, but not asked for: want the kind container, too")
+	case len(sel.Units) > 0 && !of(stats.KindUnit):
+		return badName("unit", "", "units are named, but not asked for: want the kind unit, too")
+	case sel.Pods != nil && !of(stats.KindPod) && !of(stats.KindContainer):
+		return badName("pod", "", "pods are selected, but not asked for: want the kind pod or container, too")
+	}
+	return nil
 }
 
 // maxUnitPatternBytes is the longest pattern for units: a name of systemd has 255 bytes at most.
@@ -174,6 +213,17 @@ const maxUnitPatternBytes = 255
 // checkStatsSelection refuses names that nothing can have, before anything is looked up by them. The error is a
 // journal.ErrInvalidQuery.
 func checkStatsSelection(sel *stats.Selection) error {
+	if err := checkStatsKinds(sel); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		field string
+		names []string
+	}{{"container", sel.Containers}, {"unit", sel.Units}, {"pod", podNames(sel.Pods)}} {
+		if len(list.names) > maxStatsNames {
+			return badName(list.field, "", fmt.Sprintf("%d are named, want %d at most: name what many have in common, or none for all", len(list.names), maxStatsNames))
+		}
+	}
 	if sel.Pods != nil {
 		if err := checkPodSelector(sel.Pods); err != nil {
 			return err

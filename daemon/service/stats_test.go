@@ -6,9 +6,11 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -183,14 +185,23 @@ func TestStatsList(t *testing.T) {
 		got.GetInterval().AsDuration() != 10*time.Second {
 		t.Errorf("List() = %v", got)
 	}
+	containers, units := []nodedv1.StatsKind{nodedv1.StatsKind_STATS_KIND_CONTAINER}, []nodedv1.StatsKind{nodedv1.StatsKind_STATS_KIND_UNIT}
 	for name, req := range map[string]*nodedv1.StatsServiceListRequest{
 		"kind":      {Kinds: []nodedv1.StatsKind{7}},
 		"pod":       {Pods: &nodedv1.PodSelector{Names: []string{"../x"}}},
 		"label":     {Pods: &nodedv1.PodSelector{LabelSelector: "!!"}},
-		"container": {Containers: []string{"a/b"}},
-		"unit":      {Units: []string{strings.Repeat("x", 256)}},
-		"line":      {Units: []string{"a\nb"}},
-		"no unit":   {Units: []string{""}},
+		"container": {Kinds: containers, Containers: []string{"a/b"}},
+		"unit":      {Kinds: units, Units: []string{strings.Repeat("x", 256)}},
+		"line":      {Kinds: units, Units: []string{"a\nb"}},
+		"no unit":   {Kinds: units, Units: []string{""}},
+
+		"kind of containers": {Containers: []string{"main"}},
+		"kind of units":      {Kinds: containers, Units: []string{"ssh"}},
+		"kind of pods":       {Kinds: units, Pods: &nodedv1.PodSelector{Names: []string{"web"}}},
+
+		"number of containers": {Kinds: containers, Containers: slices.Repeat([]string{"main"}, 257)},
+		"number of units":      {Kinds: units, Units: slices.Repeat([]string{"ssh"}, 257)},
+		"number of pods":       {Pods: &nodedv1.PodSelector{Names: slices.Repeat([]string{"web"}, 200), Uids: slices.Repeat([]string{"u"}, 57)}},
 	} {
 		if _, err := service.List(t.Context(), req); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("List() of a bad %s: %v", name, err)
@@ -206,10 +217,10 @@ func TestStatsQuery(t *testing.T) {
 	t.Parallel()
 	f := newFakeStats()
 	var asked stats.QueryRequest
-	oldest := statsStart.Add(time.Minute)
+	oldest, now := statsStart.Add(time.Minute), statsStart.Add(time.Hour)
 	f.query = func(q stats.QueryRequest) (stats.QueryResult, error) {
 		asked = q
-		return stats.QueryResult{Oldest: oldest, Problems: []string{"p"}, Series: []stats.Series{{
+		return stats.QueryResult{Oldest: oldest, Until: now, Problems: []string{"p"}, Series: []stats.Series{{
 			Entity: f.snapshot.Usages[0].Entity, Metric: metric.CPUUsage, Summary: stats.Summary{Samples: 3, Mean: 0.5},
 		}}}, f.err
 	}
@@ -227,7 +238,7 @@ func TestStatsQuery(t *testing.T) {
 		t.Errorf("Query() = %v", got)
 	}
 	got, err = service.Query(t.Context(), &nodedv1.StatsServiceQueryRequest{})
-	if err != nil || !asked.Since.IsZero() || !asked.Until.IsZero() || !got.GetSince().AsTime().Equal(oldest) || !got.GetUntil().AsTime().Equal(statsStart.Add(2*time.Hour)) {
+	if err != nil || !asked.Since.IsZero() || !asked.Until.IsZero() || !got.GetSince().AsTime().Equal(oldest) || !got.GetUntil().AsTime().Equal(now) {
 		t.Errorf("Query() of all times = %v, %v; asked for %+v", got, err, asked)
 	}
 	oldest = time.Time{}
@@ -236,7 +247,7 @@ func TestStatsQuery(t *testing.T) {
 	}
 	for name, req := range map[string]*nodedv1.StatsServiceQueryRequest{
 		"points": {Points: 1001}, "metric": {Metrics: []string{"x"}}, "container": {Containers: []string{"a/b"}},
-		"since": {Since: timestamppb.New(until), Until: timestamppb.New(since)},
+		"since": {Since: timestamppb.New(until), Until: timestamppb.New(since)}, "unit": {Units: []string{"u"}},
 	} {
 		if _, err := service.Query(t.Context(), req); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("Query() of bad %s: %v", name, err)
@@ -246,6 +257,47 @@ func TestStatsQuery(t *testing.T) {
 	if _, err := service.Query(t.Context(), &nodedv1.StatsServiceQueryRequest{}); status.Code(err) != codes.Internal {
 		t.Errorf("Query() of what is broken: %v", err)
 	}
+}
+
+// TestStatsQueryOneByOne: two are made up at a time, and who waits can give up.
+func TestStatsQueryOneByOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeStats()
+		var running, most int
+		release := make(chan struct{})
+		f.query = func(stats.QueryRequest) (stats.QueryResult, error) {
+			f.mu.Lock()
+			running++
+			most = max(most, running)
+			f.mu.Unlock()
+			<-release
+			f.mu.Lock()
+			running--
+			f.mu.Unlock()
+			return stats.QueryResult{}, nil
+		}
+		service := newStatsService(f)
+		var group sync.WaitGroup
+		for range 5 {
+			group.Go(func() {
+				if _, err := service.Query(t.Context(), &nodedv1.StatsServiceQueryRequest{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := service.Query(ctx, &nodedv1.StatsServiceQueryRequest{}); status.Code(err) != codes.DeadlineExceeded {
+			t.Errorf("Query() that waits for too long: %v", err)
+		}
+		close(release)
+		group.Wait()
+		if most != maxQueries {
+			t.Errorf("%d ran at a time", most)
+		}
+	})
 }
 
 // TestStatsSelectors: the audit line has what was asked for.

@@ -177,6 +177,9 @@ func StatsQueryFromProto(m *nodedv1.StatsServiceQueryRequest) (stats.QueryReques
 			errs = append(errs, &journal.QueryError{Field: bound.field, Reason: "it is no time"})
 		}
 		*bound.to = bound.m.AsTime()
+		if bound.to.IsZero() { // the first time that a request can name, which is not none
+			*bound.to = bound.to.Add(1)
+		}
 	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && q.Since.After(q.Until) {
 		errs = append(errs, &journal.QueryError{Field: "since", Value: q.Since.Format(time.RFC3339Nano), Reason: "it is after until, " + q.Until.Format(time.RFC3339Nano)})
@@ -201,8 +204,15 @@ func StatsSeriesToProto(list []stats.Series) []*nodedv1.StatsSeries {
 	out := make([]*nodedv1.StatsSeries, len(list))
 	for i := range list {
 		s := &list[i]
+		// Series of one subject share what is said about it.
+		var subject *nodedv1.Subject
+		if i > 0 && s.Entity == list[i-1].Entity {
+			subject = out[i-1].GetSubject()
+		} else {
+			subject = StatsSubjectToProto(s.Entity)
+		}
 		out[i] = &nodedv1.StatsSeries{
-			Subject: StatsSubjectToProto(s.Entity), Ended: s.Ended, Metric: s.Metric.String(),
+			Subject: subject, Ended: s.Ended, Metric: s.Metric.String(),
 			Samples: count32(s.Samples), FirstTime: timeToProto(s.First), LastTime: timeToProto(s.Last),
 			Min: s.Min, Mean: s.Mean, P95: s.P95, Max: s.Max, Last: s.LastValue, Points: s.Points,
 		}

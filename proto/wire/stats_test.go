@@ -209,6 +209,11 @@ func TestStatsRequestsRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(query, gotQuery); diff != "" || err != nil {
 		t.Errorf("query %v (-want +got):\n%s", err, diff)
 	}
+	// The first time that there is is one.
+	gotQuery, err = StatsQueryFromProto(&nodedv1.StatsServiceQueryRequest{Since: timestamppb.New(time.Time{})})
+	if err != nil || gotQuery.Since.IsZero() {
+		t.Errorf("since the year 1: %v, %v", gotQuery.Since, err)
+	}
 	gotQuery, err = StatsQueryFromProto(&nodedv1.StatsServiceQueryRequest{})
 	if diff := cmp.Diff(stats.QueryRequest{Metrics: []metric.ID{metric.CPUUsage, metric.MemoryWorkingSet}}, gotQuery); diff != "" || err != nil {
 		t.Errorf("an empty query %v (-want +got):\n%s", err, diff)

@@ -6,9 +6,11 @@ package stats
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
+	"github.com/noded/noded/journal"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -30,13 +32,15 @@ type QueryResult struct {
 	Series []Series
 	// Oldest is the oldest time that is known of; zero if there is none.
 	Oldest time.Time
+	// Until is that of the request, or what it stands for: points are of equal parts of the time up to it.
+	Until time.Time
 	// Problems say what is known only in part, and why: a sentence each.
 	Problems []string
 }
 
 // Series is about one number of something. Of a counter the rate is meant: a second, and of CPU time in cores.
 type Series struct {
-	// Entity is what it is about; of what has ended only what is in its name is known.
+	// Entity is what it is about; of what has ended, what was known of it last.
 	Entity *Entity
 	// Ended: there is no such thing any more.
 	Ended  bool
@@ -44,18 +48,31 @@ type Series struct {
 	Summary
 }
 
-// Query summarises what history knows of what is there and of what has ended. The errors are those of Snapshot.Select. Without a History
-// there is nothing. It waits for the first look.
+// Bounds of an answer, by what the request names and not by what there are figures of.
+const (
+	// MaxQuerySeries is how many series there can be, MaxQueryPoints how many points all of them can have.
+	MaxQuerySeries = 32 << 10
+	MaxQueryPoints = 512 << 10
+)
+
+// Query summarises what history knows of what is there and of what has ended. The errors are those of Snapshot.Select, and a
+// *journal.QueryError if there would be more than MaxQuerySeries or MaxQueryPoints. Without a History there is nothing. It waits for the
+// first look.
 func (s *Sampler) Query(ctx context.Context, req QueryRequest) (QueryResult, error) {
 	snapshot, err := s.Snapshot(ctx)
 	if err != nil {
 		return QueryResult{}, err
 	}
+	result := QueryResult{Until: req.Until, Problems: snapshot.Problems}
+	if result.Until.IsZero() {
+		result.Until = s.config.Now().Add(time.Millisecond) // what was read right now, too
+	}
 	h := s.config.History
 	if h == nil {
-		return QueryResult{Problems: []string{"nothing is kept of what was used: stats.history is 0"}}, nil
+		result.Problems = []string{"nothing is kept of what was used: stats.history is 0"}
+		return result, nil
 	}
-	result := QueryResult{Oldest: h.Oldest(), Problems: snapshot.Problems}
+	result.Oldest = h.Oldest()
 	subjects := s.subjects(snapshot)
 	entities := make([]*Entity, len(subjects))
 	for i := range subjects {
@@ -69,28 +86,38 @@ func (s *Sampler) Query(ctx context.Context, req QueryRequest) (QueryResult, err
 	if len(metrics) == 0 {
 		metrics = []metric.ID{metric.CPUUsage, metric.MemoryWorkingSet}
 	}
-	until := req.Until
-	if until.IsZero() {
-		until = s.config.Now().Add(time.Millisecond) // what was read right now, too
-	}
 	since := req.Since
 	if since.IsZero() {
 		since = result.Oldest
 	}
+	subjects = slices.DeleteFunc(subjects, func(sub subject) bool { return !c.of(sub.entity.Key.Kind) || !c.wants(sub.entity) })
+	if err := bounded(len(subjects)*len(metrics), req.Points); err != nil {
+		return QueryResult{}, err
+	}
 	for _, sub := range subjects {
-		if !c.of(sub.entity.Key.Kind) || !c.wants(sub.entity) {
-			continue
-		}
 		if err := ctx.Err(); err != nil {
 			return QueryResult{}, err
 		}
 		for _, id := range metrics {
-			if sum, ok := h.Summarize(sub.name, id, since, until, req.Points); ok && sum.Samples > 0 {
+			if sum, ok := h.Summarize(sub.name, id, since, result.Until, req.Points); ok && sum.Samples > 0 {
 				result.Series = append(result.Series, Series{Entity: sub.entity, Ended: sub.ended, Metric: id, Summary: unscaled(id, sum)})
 			}
 		}
 	}
 	return result, nil
+}
+
+// bounded refuses what would be too much to answer at once.
+func bounded(series, points int) error {
+	switch {
+	case series > MaxQuerySeries:
+		return &journal.QueryError{Field: "metric", Reason: fmt.Sprintf(
+			"there would be %d series, want %d at most: ask for fewer numbers, or narrow the selection", series, MaxQuerySeries)}
+	case series*points > MaxQueryPoints:
+		return &journal.QueryError{Field: "points", Value: fmt.Sprint(points), Reason: fmt.Sprintf(
+			"that many of each of %d series are too many, want %d in all at most: ask for fewer points, or narrow the selection", series, MaxQueryPoints)}
+	}
+	return nil
 }
 
 // subject is something that history may know of.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/noded/noded/journal"
 	"github.com/noded/noded/runtime/inventory"
 	"github.com/noded/noded/runtime/stats/metric"
 )
@@ -333,6 +334,8 @@ func TestQuery(t *testing.T) {
 			"earlier": {QueryRequest{Since: began.Add(-20 * time.Second), Until: began.Add(time.Millisecond), Metrics: []metric.ID{metric.CPUUsage}},
 				[]string{"2 prod/web cpu_usage 0.300"}, nil},
 			"before anything": {QueryRequest{Until: began.Add(-time.Hour)}, nil, nil},
+			"most points":     {QueryRequest{Points: MaxQueryPoints / 4, Until: began.Add(-time.Hour)}, nil, nil},
+			"too many points": {QueryRequest{Points: MaxQueryPoints/4 + 1, Until: began.Add(-time.Hour)}, nil, journal.ErrInvalidQuery},
 			"bad selector":    {QueryRequest{Selection: Selection{Pods: &inventory.PodSelector{LabelSelector: "=="}}}, nil, inventory.ErrBadSelector},
 		} {
 			r, err := s.Query(t.Context(), test.req)
@@ -348,8 +351,12 @@ func TestQuery(t *testing.T) {
 			}
 		}
 		r, err := s.Query(t.Context(), QueryRequest{Selection: Selection{Kinds: []Kind{KindNode}}, Points: 3, Metrics: []metric.ID{metric.CPUUsage}})
-		if err != nil || len(r.Series) != 1 || !cmp.Equal(r.Series[0].Points, []float64{1, 1, 1}) || !r.Oldest.Equal(w.start) {
+		if err != nil || len(r.Series) != 1 || !cmp.Equal(r.Series[0].Points, []float64{1, 1, 1}) || !r.Oldest.Equal(w.start) ||
+			!r.Until.Equal(w.wall().Add(time.Millisecond)) {
 			t.Errorf("%+v, %v", r, err)
+		}
+		if err := bounded(MaxQuerySeries+1, 0); !errors.Is(err, journal.ErrInvalidQuery) || bounded(MaxQuerySeries, 0) != nil {
+			t.Errorf("bounded: %v", err)
 		}
 	})
 }

@@ -672,13 +672,13 @@ func (x *Filesystem) GetInodesFree() uint64 {
 // StatsServiceListRequest says whose figures are wanted.
 type StatsServiceListRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kinds. Empty: pods.
+	// What kinds. Empty: pods. Pods, containers and units can be named only where their kind is asked for; of containers the pods, too.
 	Kinds []StatsKind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=noded.v1.StatsKind" json:"kinds,omitempty"`
-	// Pods, for pods and containers. Unset: all, and containers that are in no pod.
+	// Pods, for pods and containers. Unset: all, and containers that are in no pod. It has 256 names and UIDs at most.
 	Pods *PodSelector `protobuf:"bytes,2,opt,name=pods,proto3" json:"pods,omitempty"`
-	// Ids of containers or their beginnings, or names of containers. Empty: all.
+	// Names of containers, ids, or their beginnings if nothing has such a name. Empty: all. At most 256.
 	Containers []string `protobuf:"bytes,3,rep,name=containers,proto3" json:"containers,omitempty"`
-	// Units as shell patterns; .service is implied. Empty: all.
+	// Units as shell patterns; .service is implied. Empty: all. At most 256.
 	Units []string `protobuf:"bytes,4,rep,name=units,proto3" json:"units,omitempty"`
 	// By what the figures are sorted, greatest first. Unset: pods and containers by name, units by path.
 	Sort StatsSort `protobuf:"varint,5,opt,name=sort,proto3,enum=noded.v1.StatsSort" json:"sort,omitempty"`
@@ -2791,7 +2791,8 @@ type StatsServiceQueryRequest struct {
 	Since *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=since,proto3" json:"since,omitempty"`
 	// Until when. Unset: now. Not before since.
 	Until *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=until,proto3" json:"until,omitempty"`
-	// How many points of each series are wanted, each the mean of an equal part of the time. 0: none. At most 1000.
+	// How many points of each series are wanted, each the mean of an equal part of the time. 0: none. At most 1000, and 524288 of all series
+	// together; of series there are 32768 at most.
 	Points        uint32 `protobuf:"varint,8,opt,name=points,proto3" json:"points,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
