@@ -140,7 +140,7 @@ bench-logs: deps build ## Compare nodectl logs with the kubelet's reader on 500 
 	go run ./test/bench -bin "$(BINDIR)" -logs $(BENCHFLAGS)
 
 .PHONY: bench-stats
-bench-stats: deps build ## Compare the cost of usage figures with cAdvisor's, and measure noded alone on a full node (BENCHFLAGS=)
+bench-stats: deps build ## Compare the cost of usage figures with cAdvisor's, and measure noded alone and watched on a full node (BENCHFLAGS=)
 	go run ./test/bench -bin "$(BINDIR)" -stats $(BENCHFLAGS)
 
 .PHONY: microbench

@@ -18,6 +18,8 @@ import (
 	"path"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/noded/noded/test/cgroup"
@@ -30,12 +32,21 @@ const (
 	idlePods = 110
 )
 
-// measureStats compares the cost of looking at cgroups with that of cAdvisor, and measures noded where nobody asks it anything.
+// measureStats compares the cost of looking at cgroups with that of cAdvisor, and measures noded where nobody asks it anything, and what it sends
+// to who watches.
 func (s *settings) measureStats(ctx context.Context, stdout, stderr io.Writer) error {
-	if err := s.compareSweeps(ctx, stdout, stderr); err != nil {
-		return err
+	for _, part := range []struct {
+		name    string
+		measure func(ctx context.Context, stdout, stderr io.Writer) error
+	}{{"sweep", s.compareSweeps}, {"idle", s.measureIdle}, {"watch", s.measureWatch}} {
+		if !strings.Contains(part.name, s.only) {
+			continue
+		}
+		if err := part.measure(ctx, stdout, stderr); err != nil {
+			return err
+		}
 	}
-	return s.measureIdle(ctx, stdout, stderr)
+	return nil
 }
 
 // tree is cgroups like those of pods, with a process in each container.
@@ -47,8 +58,8 @@ type tree struct {
 	pods      int
 }
 
-// makeTree makes pods of so many containers.
-func makeTree(ctx context.Context, pods, containers int) (t *tree, err error) {
+// makeTree makes pods of so many containers, of which each busy-th uses the processor; 0: none does.
+func makeTree(ctx context.Context, pods, containers, busy int) (t *tree, err error) {
 	t = &tree{root: fmt.Sprintf("noded-bench-%d", os.Getpid()), pods: pods}
 	defer func() {
 		if err != nil {
@@ -70,7 +81,11 @@ func makeTree(ctx context.Context, pods, containers int) (t *tree, err error) {
 			return t, err
 		}
 		for c := range containers {
-			if err := t.addContainer(ctx, path.Join(pod, containerID(n, c))); err != nil {
+			command := []string{"sleep", "infinity"}
+			if busy > 0 && (n*containers+c)%busy == 0 {
+				command = []string{"sh", "-c", burn}
+			}
+			if err := t.addContainer(ctx, path.Join(pod, containerID(n, c)), command...); err != nil {
 				return t, err
 			}
 		}
@@ -78,12 +93,14 @@ func makeTree(ctx context.Context, pods, containers int) (t *tree, err error) {
 	return t, nil
 }
 
-func (t *tree) addContainer(ctx context.Context, name string) error {
+func (t *tree) addContainer(ctx context.Context, name string, command ...string) error {
 	dirs, err := cgroup.Make(name)
 	if err != nil {
 		return err
 	}
-	p := exec.CommandContext(ctx, "sleep", "infinity")
+	p := exec.CommandContext(ctx, command[0], command[1:]...)
+	// What it starts ends with it.
+	p.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.Start(); err != nil {
 		return err
 	}
@@ -98,7 +115,7 @@ func (t *tree) addContainer(ctx context.Context, name string) error {
 
 func (t *tree) remove() error {
 	for _, p := range t.processes {
-		_ = p.Process.Kill()
+		_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL)
 		_ = p.Wait() // it was killed
 	}
 	return cgroup.Remove(t.made)
@@ -130,7 +147,7 @@ func (t *tree) makeLogs(dir string) error {
 // compareSweeps runs sweep as noded and as cAdvisor in turn.
 func (s *settings) compareSweeps(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	fmt.Fprintf(stderr, "making cgroups of %d containers ...\n", sweptContainers)
-	t, err := makeTree(ctx, sweptContainers/2, 2)
+	t, err := makeTree(ctx, sweptContainers/2, 2, 0)
 	if err != nil {
 		return err
 	}
@@ -185,7 +202,7 @@ func sweep(ctx context.Context, program, name, prefix string, interval, span tim
 // measureIdle measures noded on a node full of pods while nobody asks it anything.
 func (s *settings) measureIdle(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	fmt.Fprintf(stderr, "making cgroups of %d pods ...\n", idlePods)
-	t, err := makeTree(ctx, idlePods, 3)
+	t, err := makeTree(ctx, idlePods, 3, 0)
 	if err != nil {
 		return err
 	}
