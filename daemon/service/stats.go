@@ -249,7 +249,7 @@ func statsSelectors(sel *stats.Selection) string {
 
 func (s *summary) stats(sel *stats.Selection) {
 	for _, kind := range sel.Kinds {
-		s.value("kind", kindName(kind))
+		s.value("kind", kind.String())
 	}
 	if sel.Pods != nil {
 		s.pods(sel.Pods)
@@ -276,7 +276,7 @@ func statsQuerySelectors(q *stats.QueryRequest) string {
 func statsWatchSelectors(q *wire.StatsWatchQuery) string {
 	var s summary
 	for _, kind := range q.Kinds {
-		s.value("kind", kindName(kind))
+		s.value("kind", kind.String())
 	}
 	for _, id := range q.Metrics {
 		s.value("metric", id.String())
@@ -295,21 +295,5 @@ func statsWatchListSelectors(w *wire.StatsListWatch) string {
 func (s *summary) interval(d time.Duration) {
 	if d > 0 {
 		s.value("interval", d.String())
-	}
-}
-
-// kindName is a kind in the words of nodectl.
-func kindName(k stats.Kind) string {
-	switch k {
-	case stats.KindNode:
-		return "node"
-	case stats.KindPod:
-		return "pod"
-	case stats.KindContainer:
-		return "container"
-	case stats.KindUnit:
-		return "unit"
-	default:
-		return "unknown"
 	}
 }

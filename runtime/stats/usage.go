@@ -23,6 +23,22 @@ const (
 	KindUnit
 )
 
+// String is the kind in one word: pod.
+func (k Kind) String() string {
+	switch k {
+	case KindNode:
+		return "node"
+	case KindPod:
+		return "pod"
+	case KindContainer:
+		return "container"
+	case KindUnit:
+		return "unit"
+	case KindUnknown:
+	}
+	return "unknown"
+}
+
 // Key names something for as long as it exists. Another one of the same name has another key.
 type Key struct {
 	Kind Kind

@@ -120,7 +120,7 @@ func rateAmount(r *metric.Rates, id metric.ID) amount {
 
 func subjectItemOf(node string, e *stats.Entity) subjectItem {
 	item := subjectItem{
-		Kind: kindName(e.Key.Kind), Node: node, Namespace: e.Namespace, Pod: e.Pod, Name: e.Name, PodUID: e.UID, ContainerID: e.ContainerID,
+		Kind: e.Key.Kind.String(), Node: node, Namespace: e.Namespace, Pod: e.Pod, Name: e.Name, PodUID: e.UID, ContainerID: e.ContainerID,
 		Image: e.Image, Runtime: e.Runtime, HostNetwork: e.HostNetwork, Labels: e.Labels, Cgroup: e.Cgroup, StartTime: known(e.Started),
 	}
 	switch e.Key.Kind {
@@ -135,21 +135,6 @@ func subjectItemOf(node string, e *stats.Entity) subjectItem {
 		item.Resources = resourcesItemOf(r)
 	}
 	return item
-}
-
-func kindName(kind stats.Kind) string {
-	switch kind {
-	case stats.KindNode:
-		return "node"
-	case stats.KindPod:
-		return "pod"
-	case stats.KindContainer:
-		return "container"
-	case stats.KindUnit:
-		return "unit"
-	case stats.KindUnknown:
-	}
-	return "unknown"
 }
 
 // seconds are those of a duration to the millisecond.

@@ -8,6 +8,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -306,6 +308,47 @@ func TestFigureNames(t *testing.T) {
 		if !seen[want] {
 			t.Errorf("no %s", want)
 		}
+	}
+}
+
+// TestFigureNamesInDocs: docs/top.md has the name of every figure, and no other.
+func TestFigureNamesInDocs(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../docs/top.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(text), "A counter is there twice: as it is, and as a rate.\n\n| name | what it is |\n|---|---|\n")
+	if !ok {
+		t.Fatal("there is no table of names")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	documented, known := map[string]bool{}, map[string]bool{}
+	for line := range strings.Lines(table) {
+		words := strings.Split(strings.Split(line, "|")[1], "`")
+		rates := slices.Contains(words, "_per_second")
+		for i := 1; i < len(words); i += 2 {
+			switch {
+			case words[i] == "_per_second":
+				continue
+			case documented[words[i]]:
+				t.Errorf("%s twice", words[i])
+			}
+			documented[words[i]] = true
+			if rates {
+				documented[words[i]+"_per_second"] = true
+			}
+		}
+	}
+	for id := range metric.Count {
+		rate, counter := figureNames(id)
+		known[counter] = true
+		if rate != "" {
+			known[rate] = true
+		}
+	}
+	if diff := cmp.Diff(known, documented); diff != "" {
+		t.Errorf("-nodectl +docs/top.md\n%s", diff)
 	}
 }
 
