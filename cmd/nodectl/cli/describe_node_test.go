@@ -5,6 +5,9 @@ package cli
 
 import (
 	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -16,6 +19,9 @@ import (
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
 )
+
+// update writes golden files anew.
+var update = flag.Bool("update", false, "write golden files anew")
 
 func TestDescribeNode(t *testing.T) {
 	t.Parallel()
@@ -85,6 +91,19 @@ func TestDescribeNodeJSON(t *testing.T) {
 		stdout, _, err := runTop(t, busyNode(), "describe", "node", "-o", "json")
 		if err != nil {
 			t.Fatal(err)
+		}
+		golden := filepath.Join("testdata", "describe-node.json")
+		if *update {
+			if err := os.WriteFile(golden, []byte(stdout), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), stdout); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
 		}
 		var got struct {
 			Name    string
