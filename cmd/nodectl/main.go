@@ -1,7 +1,8 @@
 // Copyright The noded Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command nodectl reads a node's journal: from noded over its socket, or from journal files.
+// Command nodectl reads a node's journal and the logs of its pods, from noded over its socket or from files, and shows what noded knows of
+// the node: pods, containers, units and what they use.
 package main
 
 import (

@@ -5,6 +5,6 @@
 //
 //	root := cli.NewCommand(cli.Streams{Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv})
 //
-// Commands speak to a backend, which is either a noded or the journal files themselves; they cannot
-// tell which.
+// Commands that read the journal speak to a backend, and those that read logs of pods to a logBackend: either is a noded or the files
+// themselves, and they cannot tell which. What the node, pods, containers and units use only a noded knows: a statsBackend.
 package cli
