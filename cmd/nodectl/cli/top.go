@@ -43,6 +43,7 @@ type topFlags struct {
 	sum           bool
 	showCapacity  bool
 	showSwap      bool
+	tree          bool
 	sortBy        string
 	noHeaders     bool
 	watch         bool
@@ -160,11 +161,12 @@ func newTopUnitCommand(g *globals) *cobra.Command {
 		Aliases: []string{"units"},
 		Short:   "Show what systemd units use",
 		Long:    "Show what the units of systemd use, slices and what is in them, by the path of their control groups.",
-		Example: "  nodectl top unit\n  nodectl top unit kubelet containerd\n  nodectl top unit '*.slice' --sort-by memory",
+		Example: "  nodectl top unit\n  nodectl top unit --tree\n  nodectl top unit kubelet containerd\n  nodectl top unit '*.slice' --sort-by memory",
 		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), g, cmd.Flags(), args) },
 	}
 	f.define(cmd)
 	cmd.Flags().BoolVar(&f.showSwap, "show-swap", false, "show swap, too")
+	cmd.Flags().BoolVar(&f.tree, "tree", false, "indent units beneath the slice that they are in")
 	cmd.ValidArgsFunction = completeStats(g, unitWords)
 	return cmd
 }
@@ -232,6 +234,10 @@ func (f *topFlags) exclusive(flags *pflag.FlagSet) error {
 		return &usageError{err: errors.New("--since cannot be used with --sum: maxima of different times have no sum")}
 	case f.sum && slices.Contains([]string{"json", "yaml", "name"}, f.format):
 		return &usageError{err: fmt.Errorf("--sum cannot be used with -o %s: it has no place there", f.format)}
+	case f.tree && (f.sortBy != "" || f.since != "" || f.watch):
+		return &usageError{err: errors.New("--tree cannot be used with --sort-by, --since or --watch: it has an order of its own, and is of now"), hint: "nodectl top unit --tree"}
+	case f.tree && slices.Contains([]string{"json", "yaml", "name"}, f.format):
+		return &usageError{err: fmt.Errorf("--tree cannot be used with -o %s: the path of the control group tells there", f.format)}
 	case f.sortBy == sortByNetwork && f.kind == stats.KindUnit:
 		return &usageError{err: errors.New("--sort-by network cannot be used for units: they have no network of their own"), hint: "--sort-by cpu"}
 	case f.sortBy == sortByNetwork && f.containers:

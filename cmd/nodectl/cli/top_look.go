@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/noded/noded/client"
@@ -44,6 +45,8 @@ type topRow struct {
 	*stats.Usage
 	// cpu is in thousand-millionths of a core; memory and swap are in bytes, network and disk in bytes a second.
 	cpu, memory, swap, network, disk amount
+	// depth is how many of the rows before it a unit is in, with --tree.
+	depth int
 }
 
 // rowOf returns the row of an entity. Of a pod it is what its containers use together.
@@ -113,7 +116,26 @@ func (f *topFlags) lookOf(list *client.StatsList, machine stats.Machine) *topLoo
 		}
 	}
 	f.sort(l.rows)
+	if f.tree {
+		treeOf(l.rows)
+	}
 	return l
+}
+
+// treeOf sorts units by path, each one right after what it is in, and sets how deep they are.
+func treeOf(rows []topRow) {
+	path := func(r *topRow) []string { return strings.Split(r.Entity.Key.ID, "/") }
+	slices.SortStableFunc(rows, func(a, b topRow) int { return slices.Compare(path(&a), path(&b)) })
+	// around are the paths of what the last row is in, and its own.
+	var around []string
+	for i := range rows {
+		id := rows[i].Entity.Key.ID
+		for len(around) > 0 && !strings.HasPrefix(id, around[len(around)-1]+"/") {
+			around = around[:len(around)-1]
+		}
+		rows[i].depth = len(around)
+		around = append(around, id)
+	}
 }
 
 // firstLook asks. If rates of what is new are missing it has noded look once more.

@@ -150,7 +150,7 @@ func diskColumns() []topColumn {
 
 // nameColumns say who a row is of.
 func (f *topFlags) nameColumns() []topColumn {
-	name := topColumn{title: "NAME", cell: func(r *topRow) string { return r.Entity.Name }}
+	name := topColumn{title: "NAME", cell: func(r *topRow) string { return strings.Repeat("  ", r.depth) + r.Entity.Name }}
 	pod := topColumn{title: "POD", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.Pod, "<none>") }}
 	namespace := topColumn{title: "NAMESPACE", cell: func(r *topRow) string { return firstNonEmpty(r.Entity.Namespace, "<none>") }}
 	switch {

@@ -116,6 +116,15 @@ system.slice      500m         900Mi           80      2.0Mi           100
 kubelet.service   250m         120Mi           20      0               4.9Ki            
 ssh.service       0m           5Mi             1       0               0                
 `},
+		{"top unit --tree --no-headers", `
+system.slice        500m   900Mi   80    2.0Mi   100     
+  kubelet.service   250m   120Mi   20    0       4.9Ki   
+  ssh.service       0m     5Mi     1     0       0       
+`},
+		{"top unit --tree --no-headers *.service", `
+kubelet.service   250m   120Mi   20    0     4.9Ki   
+ssh.service       0m     5Mi     1     0     0       
+`},
 		{"top unit kubelet --no-headers -o wide", `
 kubelet.service   250m   120Mi   20    0     4.9Ki   0Mi   1s    /system.slice/kubelet.service   
 `},
@@ -171,6 +180,8 @@ func TestTopMistakes(t *testing.T) {
 		{"top pod --since 10m --sum", "--since cannot be used with --sum", ExitUsage},
 		{"top unit --sort-by network", "they have no network of their own", ExitUsage},
 		{"top pod --containers --sort-by network", "the containers of a pod have its network", ExitUsage},
+		{"top unit --tree --sort-by cpu", "--tree cannot be used with --sort-by", ExitUsage},
+		{"top unit --tree -o json", "--tree cannot be used with -o json", ExitUsage},
 		{"top container --id nope", `containers "nope" not found`, ExitNotFound},
 		{"top pod --since tomorrow", "--since tomorrow is not in the past", ExitUsage},
 		{"top pod --since nonsense", "nonsense", ExitUsage},
@@ -504,6 +515,23 @@ func TestTopSinceNothing(t *testing.T) {
 	n.history = stats.QueryResult{Problems: []string{"nothing is kept: stats.history is 0"}}
 	if _, stderr, err := runTop(t, n, "top", "unit", "zz*", "--since", "10m"); err != nil || stderr != "nothing is kept: stats.history is 0\n" {
 		t.Errorf("without history: %q, %v", stderr, err)
+	}
+}
+
+func TestTreeOf(t *testing.T) {
+	t.Parallel()
+	var rows []topRow
+	for _, path := range []string{"user.slice/user-0.slice/a.scope", "system.slice", "a.slice/x.service/b.service", "system.slice-x/y", "system.slice/ssh.service", "a.slice"} {
+		rows = append(rows, topRow{Usage: &stats.Usage{Entity: &stats.Entity{Key: stats.Key{Kind: stats.KindUnit, ID: path}}}})
+	}
+	treeOf(rows)
+	var got []string
+	for _, r := range rows {
+		got = append(got, strings.Repeat(">", r.depth)+r.Entity.Key.ID)
+	}
+	want := []string{"a.slice", ">a.slice/x.service/b.service", "system.slice", ">system.slice/ssh.service", "system.slice-x/y", "user.slice/user-0.slice/a.scope"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
 	}
 }
 
