@@ -23,7 +23,7 @@ func (d *Daemon) newMetrics(root string, source metrics.Source, historyBytes fun
 		return nil, nil
 	}
 	return metrics.New(metrics.Config{
-		Listen: cfg.Listen, WebConfigFile: cfg.WebConfigFile, PodLabels: cfg.PodLabels,
+		Listen: cfg.Listen, WebConfigFile: cfg.WebConfigFile, PodLabels: cfg.PodLabels, Units: cfg.Units,
 		Device: disk(root), Source: source, Version: d.options.Version, Logger: d.log,
 		Values: func() []metrics.Value {
 			return []metrics.Value{

@@ -6,12 +6,16 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 )
 
 // maxPodLabels is how many labels of pods can be served: each makes every pod's series longer.
 const maxPodLabels = 64
+
+// maxUnitPatterns is how many patterns of units there can be: each is tried on every unit at each scrape.
+const maxUnitPatterns = 64
 
 // Metrics is about the endpoint for Prometheus.
 type Metrics struct {
@@ -21,6 +25,8 @@ type Metrics struct {
 	WebConfigFile string
 	// PodLabels are the keys of the labels of pods that are served.
 	PodLabels []string
+	// Units are patterns of the names of units that are served; none: all but transient ones.
+	Units []string
 }
 
 func metricsKeys() []Key {
@@ -36,6 +42,10 @@ func metricsKeys() []Key {
 		Name: "metrics.pod_labels", List: true,
 		Doc:   "Labels of pods that are served as kube_pod_labels. Empty: none, and no kube_pod_labels.",
 		value: func(c *Config) value { return labelsValue{&c.Metrics.PodLabels} },
+	}, {
+		Name: "metrics.units", List: true,
+		Doc:   "Patterns of the names of units that are served, such as *.service. Empty: all but those that have a new name each time, such as session-7.scope and run-u12.service, of which there would be ever more series.",
+		value: func(c *Config) value { return patternsValue{&c.Metrics.Units} },
 	}}
 }
 
@@ -109,6 +119,28 @@ func (v labelsValue) Set(s string) error {
 	return nil
 }
 
+// patternsValue is any number of patterns of path.Match with commas between them.
+type patternsValue struct{ p *[]string }
+
+func (v patternsValue) String() string { return strings.Join(*v.p, ",") }
+func (v patternsValue) Set(s string) error {
+	var patterns []string
+	for pattern := range strings.SplitSeq(s, ",") {
+		if pattern = strings.TrimSpace(pattern); pattern == "" {
+			continue
+		}
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("%q: want the name of a unit or a pattern such as *.service", pattern)
+		}
+		patterns = append(patterns, pattern)
+	}
+	if len(patterns) > maxUnitPatterns {
+		return fmt.Errorf("%d patterns: want at most %d", len(patterns), maxUnitPatterns)
+	}
+	*v.p = patterns
+	return nil
+}
+
 // checkLabelKey reports what is wrong with the key of a label of Kubernetes: NAME or PREFIX/NAME.
 func checkLabelKey(key string) error {
 	wrong := fmt.Errorf("%q: want the key of a label such as app.kubernetes.io/name", key)
@@ -129,12 +161,22 @@ func checkLabelKey(key string) error {
 	return nil
 }
 
-// LabelName returns the name that Prometheus has for the key of a label, as kube-state-metrics makes it.
+// LabelName returns the name that Prometheus has for the key of a label, as kube-state-metrics makes it: appName is label_app_name.
 func LabelName(key string) string {
-	return "label_" + strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
+	isLower := func(b byte) bool { return b >= 'a' && b <= 'z' || b >= '0' && b <= '9' }
+	name := []byte("label_")
+	for i := range len(key) {
+		switch b := key[i]; {
+		case b >= 'A' && b <= 'Z':
+			if i > 0 && isLower(key[i-1]) {
+				name = append(name, '_')
+			}
+			name = append(name, b-'A'+'a')
+		case isLower(b):
+			name = append(name, b)
+		default:
+			name = append(name, '_')
 		}
-		return '_'
-	}, key)
+	}
+	return string(name)
 }

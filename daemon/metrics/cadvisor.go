@@ -97,7 +97,7 @@ func (m *Server) writeCadvisor(e *exposition, s *stats.Snapshot, filesystems []s
 	var failed uint64 = 1
 	if s != nil {
 		failed = 0
-		list := cadvisorRows(s).distinct()
+		list := cadvisorRows(s, m.config.Units).distinct()
 		device := string(appendLabel(nil, 0, "device", m.config.Device))
 		for i := range m.families {
 			f := &m.families[i]

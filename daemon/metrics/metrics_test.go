@@ -284,7 +284,7 @@ func TestBounded(t *testing.T) {
 		u.Entity.Cgroup = "/" + strings.Repeat("x", i%7) + string(rune('a'+i%26)) + "/" + time.Duration(i).String()
 		s.Usages = append(s.Usages, u)
 	}
-	r := cadvisorRows(s)
+	r := cadvisorRows(s, nil)
 	if len(r.list) != maxRows || r.leftOut != 101 {
 		t.Errorf("%d rows, %d left out", len(r.list), r.leftOut)
 	}

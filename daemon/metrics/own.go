@@ -79,7 +79,7 @@ func (m *Server) writeOwn(e *exposition, s *stats.Snapshot) error {
 	m.writeScrapes(e)
 	e.snapshot(s)
 	if s != nil {
-		list := unitRows(s).distinct()
+		list := unitRows(s, m.config.Units).distinct()
 		for i := range m.units {
 			f := &m.units[i]
 			e.family(f.name, f.help, f.kind)

@@ -80,11 +80,14 @@ func newer(a, b *stats.Usage) bool {
 // cadvisorRows are the node, pods, containers and units with the labels that the kubelet gives to what it has from cAdvisor. The kubelet calls the
 // cgroup of the node "/", leaves the container of pods empty, and calls containers by their id. What it knows by its cgroup only has no label
 // but that.
-func cadvisorRows(s *stats.Snapshot) *rows {
+func cadvisorRows(s *stats.Snapshot, units unitFilter) *rows {
 	r := newRows(len(s.Usages) + 1)
 	add := func(u *stats.Usage) {
 		if u.Entity != nil && u.Entity.Nameless && u.Entity.Cgroup == "" {
 			return // no label would say what it is
+		}
+		if !units.serves(u.Entity) {
+			return
 		}
 		r.add(u, func(b []byte, from int) []byte {
 			e := u.Entity
@@ -132,11 +135,11 @@ func cgroupOf(e *stats.Entity) string {
 }
 
 // unitRows are the units.
-func unitRows(s *stats.Snapshot) *rows {
+func unitRows(s *stats.Snapshot, units unitFilter) *rows {
 	r := newRows(len(s.Usages) / 2)
 	for i := range s.Usages {
 		u := &s.Usages[i]
-		if u.Entity == nil || u.Entity.Key.Kind != stats.KindUnit {
+		if u.Entity == nil || u.Entity.Key.Kind != stats.KindUnit || !units.serves(u.Entity) {
 			continue
 		}
 		r.add(u, func(b []byte, from int) []byte {

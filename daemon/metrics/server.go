@@ -49,6 +49,8 @@ type Config struct {
 	WebConfigFile string
 	// PodLabels are keys of labels of pods that are served.
 	PodLabels []string
+	// Units are patterns of the names of units that are served; none: all but those whose names are made anew each time.
+	Units []string
 	// Device is the disk that I/O is of, /dev/vda, or a word for several.
 	Device  string
 	Source  Source
