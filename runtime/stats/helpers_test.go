@@ -128,7 +128,7 @@ func (t fakeTree) Open(path string) (Group, error) {
 	return &fakeGroup{t.world, g}, nil
 }
 
-// Classify knows /kubepods/podUID, /kubepods/podUID/ID, /docker/ID and units.
+// Classify knows /kubepods/podUID, /kubepods/podUID/ID, /docker/ID, what is called an ID in one of these, and units.
 func (fakeTree) Classify(path string) Name {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	last := parts[len(parts)-1]
@@ -141,6 +141,9 @@ func (fakeTree) Classify(path string) Name {
 		return Name{Kind: KindContainer, ContainerID: last}
 	case strings.HasSuffix(last, ".service"), strings.HasSuffix(last, ".slice"):
 		return Name{Kind: KindUnit, Unit: last, Nested: parts[0] == "kubepods" || parts[0] == "docker"}
+	}
+	if (parts[0] == "kubepods" || parts[0] == "docker") && len(parts) > 2 {
+		return Name{Kind: KindContainer, ContainerID: last, Nested: true}
 	}
 	return Name{}
 }

@@ -57,12 +57,21 @@ func (l *looker) replan() {
 		looker: l, names: l.names, pods: map[podKey]*podPlan{}, ids: map[string]bool{}, plan: &plan{},
 		used: make(map[slotKey]*slot, len(l.slots)),
 	}
+	// What is in a container may be called anything, and what it uses the container uses: it is a container of its own only if an inventory
+	// knows it, and it is nowhere else.
+	type nested struct {
+		path string
+		name Name
+	}
+	var inner []nested
 	for _, path := range l.paths { // in their order, so that the same is found each time
 		switch name := l.tree.Classify(path); name.Kind {
 		case KindPod, KindContainer:
-			// What is in a container may be called anything, and what it uses the container uses.
-			if !name.Nested || p.knows(&name) {
+			switch {
+			case !name.Nested:
 				p.add(path, &name)
+			case p.knows(&name):
+				inner = append(inner, nested{path, name})
 			}
 		case KindUnit:
 			if !name.Nested {
@@ -70,6 +79,9 @@ func (l *looker) replan() {
 			}
 		default:
 		}
+	}
+	for i := range inner {
+		p.add(inner[i].path, &inner[i].name)
 	}
 	p.addPods()
 	p.sort()

@@ -588,6 +588,31 @@ func TestPodCgroups(t *testing.T) {
 	})
 }
 
+// TestNested: a container that calls a cgroup like another container does not get its figures, and one that is in another one, as those of
+// a node in a container are, has its own.
+func TestNested(t *testing.T) {
+	t.Parallel()
+	run(t, func(w *world, c *Config) {
+		node(w, c)
+		w.put("/docker/redis/app", 1, 7<<20) // comes before the one of the pod
+		w.put("/docker/redis/inner", 0.02, 3<<20)
+		w.put("/docker/redis/anything", 0.02, 3<<20)
+		w.names.Containers = append(w.names.Containers, running("inner", "inner", 21))
+	}, func(t *testing.T, _ *world, s *Sampler) {
+		n := after(t, s, 1100*time.Millisecond)
+		for _, want := range []string{
+			"container prod/web/main cpu=0.300 mem=40 w=1s", "container //cache cpu=0.100 mem=10 w=1s", "container //inner cpu=0.020 mem=3 w=1s",
+		} {
+			if !slices.Contains(lines(n), want) {
+				t.Errorf("no %s in %v", want, lines(n))
+			}
+		}
+		if has(n, "container //anything") {
+			t.Error(lines(n))
+		}
+	})
+}
+
 func TestStarted(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
