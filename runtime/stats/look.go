@@ -21,6 +21,8 @@ const (
 	// busyListing times d, up to longestListing, unless the inventory has changed.
 	busyListing    = 300
 	longestListing = 30 * time.Second
+	// busyLook does so for all else: after a look that read for d the next one waits for busyLook times d, whatever the interval is.
+	busyLook = 2
 	// namesWait is how long a look waits for an inventory whose runtimes have not answered yet.
 	namesWait = 300 * time.Millisecond
 	// staleLooks is how many looks a figure lasts that cannot be read any more.
@@ -79,9 +81,10 @@ type looker struct {
 	node slot
 	// wall is the wall clock at this look, booted what it was at the boot; zero if that is not known.
 	wall, booted time.Time
-	// began is when the last look began, ended when it had read everything. fresh: it found what there was nothing of before, follow: it
+	// began is when the last look began, ended when it had read everything, for which it took reading. fresh: it found what there was nothing of before, follow: it
 	// followed one that did.
 	began, ended  time.Time
+	reading       time.Duration
 	fresh, follow bool
 	// now is when this look began, interval what is between two looks now.
 	now      time.Time
@@ -125,12 +128,16 @@ func (l *looker) end(s *slot) {
 }
 
 // next is when the next look is due. One that found something new is followed by another a second after it has read that, so that there are
-// rates at once, also if it had to wait for names.
+// rates at once, also if it had to wait for names. Where a look takes long, what follows comes later.
 func (l *looker) next(interval time.Duration) time.Time {
+	due := l.began.Add(interval)
 	if l.fresh {
-		return l.ended.Add(minInterval)
+		due = l.ended.Add(minInterval)
 	}
-	return l.began.Add(interval)
+	if rested := l.ended.Add(busyLook * l.reading); rested.After(due) {
+		return rested
+	}
+	return due
 }
 
 // punctual is when a look that is to begin now was due, or now if it is late.
@@ -149,6 +156,7 @@ func (l *looker) look(ctx context.Context, now time.Time, interval time.Duration
 	snapshot := &Snapshot{Time: l.wall, Interval: interval}
 	l.readNode(&snapshot.Node)
 	l.identify(ctx)
+	began := time.Now() // waiting for names costs nothing
 	l.discover()
 	if !l.planned {
 		l.replan()
@@ -156,6 +164,7 @@ func (l *looker) look(ctx context.Context, now time.Time, interval time.Duration
 	}
 	usages := l.readAll(ctx)
 	l.ended = time.Now()
+	l.reading = l.ended.Sub(began)
 	if ctx.Err() != nil {
 		return
 	}

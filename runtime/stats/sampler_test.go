@@ -110,6 +110,43 @@ func TestLateNames(t *testing.T) {
 	})
 }
 
+// slowTree has cgroups that take long to be read.
+type slowTree struct {
+	Tree
+	takes time.Duration
+}
+
+func (s slowTree) Open(path string) (Group, error) {
+	g, err := s.Tree.Open(path)
+	return slowGroup{g, s.takes}, err
+}
+
+type slowGroup struct {
+	Group
+	takes time.Duration
+}
+
+func (s slowGroup) Read(to *metric.Set) (Reading, error) {
+	time.Sleep(s.takes)
+	return s.Group.Read(to)
+}
+
+// TestLongLooks: a look that takes longer than the interval is not followed by another one at once.
+func TestLongLooks(t *testing.T) {
+	t.Parallel()
+	setUp := func(w *world, c *Config) {
+		node(w, c)
+		c.Tree = slowTree{c.Tree, 500 * time.Millisecond} // six are read
+	}
+	run(t, setUp, func(t *testing.T, _ *world, s *Sampler) {
+		_, stop := s.Subscribe(time.Second)
+		defer stop()
+		if n := after(t, s, 105*time.Second); n.Sequence > 13 || n.Sequence < 11 {
+			t.Errorf("%d looks", n.Sequence)
+		}
+	})
+}
+
 // Whatever happens to a counter, no rate is negative or more than can be.
 func TestReset(t *testing.T) {
 	t.Parallel()
