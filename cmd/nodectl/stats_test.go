@@ -53,7 +53,7 @@ func (s *scriptStats) Snapshot(context.Context) (*stats.Snapshot, error) {
 			Labels: map[string]string{"app": p.name},
 		}
 		u := s.usage(pod, now, p.cpu, p.memory)
-		u.Sum = stats.Sum{Containers: 1, CPU: p.cpu, Rated: true, WorkingSet: p.memory}
+		u.Sum = stats.Sum{Containers: 1, CPU: p.cpu, Rated: true, WorkingSet: p.memory, HasWorkingSet: true, HasSwap: true}
 		container := pod
 		container.Key, container.Name, container.ContainerID = stats.Key{Kind: stats.KindContainer, ID: "id-" + p.name}, "app", "id-"+p.name
 		container.Type, container.Runtime = inventory.TypeRegular, "containerd"

@@ -119,11 +119,11 @@ func TestStatsUsageRoundTrip(t *testing.T) {
 		check(one)
 		check(zero)
 	}
-	all.Sum = stats.Sum{Containers: 3, CPU: 1.25, Rated: true, WorkingSet: 7, Swap: 8}
+	all.Sum = stats.Sum{Containers: 3, CPU: 1.25, Rated: true, WorkingSet: 7, Swap: 8, HasWorkingSet: true, HasSwap: true}
 	check(all)
 	check(stats.Usage{})
 	check(stats.Usage{Sum: stats.Sum{Containers: 1, Rated: true}})
-	check(stats.Usage{Sum: stats.Sum{Containers: 1, WorkingSet: 1}})
+	check(stats.Usage{Sum: stats.Sum{Containers: 1, WorkingSet: 1, HasWorkingSet: true}})
 }
 
 // TestStatsRatesNeedAWindow: without a window there are no rates, whatever else is said.

@@ -61,11 +61,15 @@ func StatsUsageToProto(u *stats.Usage) *nodedv1.Usage {
 		m.Pressure = s.Pressure
 	}
 	if sum := &u.Sum; sum.Containers > 0 {
-		m.Containers = &nodedv1.ContainersUsage{
-			Count: count32(sum.Containers), MemoryWorkingSetBytes: sum.WorkingSet, MemorySwapBytes: sum.Swap,
-		}
+		m.Containers = &nodedv1.ContainersUsage{Count: count32(sum.Containers)}
 		if sum.Rated {
 			m.Containers.CpuUsageNanocores = nanos(sum.CPU)
+		}
+		if sum.HasWorkingSet {
+			m.Containers.MemoryWorkingSetBytes = &sum.WorkingSet
+		}
+		if sum.HasSwap {
+			m.Containers.MemorySwapBytes = &sum.Swap
 		}
 	}
 	return m
@@ -101,7 +105,8 @@ func StatsUsageFromProto(m *nodedv1.Usage) stats.Usage {
 	if c := m.GetContainers(); c != nil {
 		u.Sum = stats.Sum{
 			Containers: int(c.GetCount()), Rated: c.CpuUsageNanocores != nil, CPU: float64(c.GetCpuUsageNanocores()) / 1e9,
-			WorkingSet: c.GetMemoryWorkingSetBytes(), Swap: c.GetMemorySwapBytes(),
+			WorkingSet: c.GetMemoryWorkingSetBytes(), HasWorkingSet: c.MemoryWorkingSetBytes != nil,
+			Swap: c.GetMemorySwapBytes(), HasSwap: c.MemorySwapBytes != nil,
 		}
 	}
 	return u

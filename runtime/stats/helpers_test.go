@@ -342,7 +342,12 @@ func line(u *Usage) string {
 		if u.Sum.Rated {
 			fmt.Fprintf(&b, ",%.3f", u.Sum.CPU)
 		}
-		fmt.Fprintf(&b, ",%d", u.Sum.WorkingSet>>20)
+		if u.Sum.HasWorkingSet {
+			fmt.Fprintf(&b, ",%d", u.Sum.WorkingSet>>20)
+		}
+		if u.Sum.HasSwap {
+			fmt.Fprintf(&b, ",swap=%d", u.Sum.Swap>>20)
+		}
 	}
 	if u.Window > 0 {
 		fmt.Fprintf(&b, " w=%v", u.Window)

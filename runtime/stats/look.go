@@ -295,13 +295,17 @@ func (l *looker) readPod(p *podPlan, usages []Usage, n int) int {
 
 // add adds what a container uses.
 func (sum *Sum) add(u *Usage) {
+	first := sum.Containers == 0
 	sum.Containers++
-	if rate, ok := u.Rates.Get(metric.CPUUsage); ok {
-		sum.CPU += rate
-		sum.Rated = true
-	}
-	sum.WorkingSet += u.Numbers.Value(metric.MemoryWorkingSet)
-	sum.Swap += u.Numbers.Value(metric.MemorySwap)
+	cpu, rated := u.Rates.Get(metric.CPUUsage)
+	sum.CPU += cpu
+	sum.Rated = rated && (first || sum.Rated)
+	workingSet, ok := u.Numbers.Get(metric.MemoryWorkingSet)
+	sum.WorkingSet += workingSet
+	sum.HasWorkingSet = ok && (first || sum.HasWorkingSet)
+	swap, ok := u.Numbers.Get(metric.MemorySwap)
+	sum.Swap += swap
+	sum.HasSwap = ok && (first || sum.HasSwap)
 }
 
 // readSlot reads a container or a unit, and reports whether there are figures.

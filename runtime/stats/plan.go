@@ -207,14 +207,29 @@ func (p *planner) podEntity(pod *podPlan) *Entity {
 	if k := pod.known; k != nil {
 		e.Labels, e.HostNetwork, e.Started = k.Labels, k.HostNetwork, p.looker.credible(k.Created)
 	}
-	for _, c := range pod.containers {
-		r := &c.entity.Resources
-		e.Resources.CPULimit += r.CPULimit
-		e.Resources.CPURequest += r.CPURequest
-		e.Resources.MemoryLimit += r.MemoryLimit
-		e.Resources.MemoryRequest += r.MemoryRequest
-	}
+	e.Resources = resourcesOf(pod.containers)
 	return e
+}
+
+// resourcesOf are what containers may use and asked for together. Where one of them has no limit there is none.
+func resourcesOf(containers []*slot) (sum inventory.Resources) {
+	unlimitedCPU, unlimitedMemory := false, false
+	for _, c := range containers {
+		r := &c.entity.Resources
+		sum.CPULimit += r.CPULimit
+		sum.CPURequest += r.CPURequest
+		sum.MemoryLimit += r.MemoryLimit
+		sum.MemoryRequest += r.MemoryRequest
+		unlimitedCPU = unlimitedCPU || r.CPULimit == 0
+		unlimitedMemory = unlimitedMemory || r.MemoryLimit == 0
+	}
+	if unlimitedCPU {
+		sum.CPULimit = 0
+	}
+	if unlimitedMemory {
+		sum.MemoryLimit = 0
+	}
+	return sum
 }
 
 func (p *planner) containerEntity(pod *podPlan, at place, name *Name, path string) *Entity {

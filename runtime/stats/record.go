@@ -58,10 +58,12 @@ func (p *past) forgetNetwork(kept []metric.ID) {
 
 // together is what the containers of a pod used, as history is told of it.
 type together struct {
-	containers            int
-	cpu, workingSet, swap float64
-	// unrated: one of them has no rate yet, partial: one is not in it.
-	rated, unrated, partial bool
+	containers int
+	// sums are of summed, in that order, tellers how many containers told of it.
+	sums    [3]float64
+	tellers [3]int
+	// partial: a container is not in it.
+	partial bool
 }
 
 // record tells history of what was read. Of all that is there it does so at the usual interval, however often somebody wants looks, so that
@@ -129,7 +131,6 @@ func (l *looker) recordOne(s *slot, due bool, sum *together) bool {
 	}
 	if s.key.kind == KindContainer && sum != nil {
 		sum.containers++
-		sum.unrated = sum.unrated || !hasValue(values, metric.CPUUsage)
 	}
 	if pod && sum != nil && !sum.partial {
 		values = sum.put(values)
@@ -138,10 +139,6 @@ func (l *looker) recordOne(s *slot, due bool, sum *together) bool {
 	p.rated = p.rated || u.Window > 0
 	l.append(s, u.Time, values)
 	return true
-}
-
-func hasValue(values []HistoryValue, id metric.ID) bool {
-	return slices.ContainsFunc(values, func(v HistoryValue) bool { return v.ID == id })
 }
 
 // historyValue is one number as history has it.
@@ -180,31 +177,32 @@ func historyScale(id metric.ID) float64 {
 	}
 }
 
+// summed are the numbers that a pod has of its containers.
+func summed() [3]metric.ID {
+	return [...]metric.ID{metric.CPUUsage, metric.MemoryWorkingSet, metric.MemorySwap}
+}
+
 func inSum(id metric.ID) bool {
-	return id == metric.CPUUsage || id == metric.MemoryWorkingSet || id == metric.MemorySwap
+	numbers := summed()
+	return slices.Contains(numbers[:], id)
 }
 
 func (t *together) add(id metric.ID, v float64) {
-	switch id {
-	case metric.CPUUsage:
-		t.cpu += v
-		t.rated = true
-	case metric.MemoryWorkingSet:
-		t.workingSet += v
-	case metric.MemorySwap:
-		t.swap += v
+	numbers := summed()
+	if i := slices.Index(numbers[:], id); i >= 0 {
+		t.sums[i] += v
+		t.tellers[i]++
 	}
 }
 
-// put appends the sums. What kubectl top shows of a pod is what its containers use.
+// put appends the sums. What kubectl top shows of a pod is what its containers use; what one of them does not tell is not known.
 func (t *together) put(values []HistoryValue) []HistoryValue {
-	if t.containers == 0 {
-		return values
+	for i, id := range summed() {
+		if t.containers > 0 && t.tellers[i] == t.containers {
+			values = append(values, HistoryValue{id, t.sums[i]})
+		}
 	}
-	if t.rated && !t.unrated {
-		values = append(values, HistoryValue{metric.CPUUsage, t.cpu})
-	}
-	return append(values, HistoryValue{metric.MemoryWorkingSet, t.workingSet}, HistoryValue{metric.MemorySwap, t.swap})
+	return values
 }
 
 func (l *looker) append(s *slot, t time.Time, values []HistoryValue) {

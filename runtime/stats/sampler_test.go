@@ -220,7 +220,7 @@ func TestRestart(t *testing.T) {
 		})
 		n = after(t, s, 10*time.Second)
 		want := []string{
-			"pod prod/web cpu=0.350 mem=60 rx=2000 rx/s=100 sum=2,0.000,8 w=10s", "container prod/web/main mem=8",
+			"pod prod/web cpu=0.350 mem=60 rx=2000 rx/s=100 sum=2,8 w=10s", "container prod/web/main mem=8",
 			"container prod/web/side cpu=0.000 mem=0 w=10s",
 		}
 		if d := cmp.Diff(want, lines(n)[:3]); d != "" {
@@ -647,6 +647,39 @@ func TestNested(t *testing.T) {
 		if has(n, "container //anything") {
 			t.Error(lines(n))
 		}
+	})
+}
+
+// TestSums: a pod has the sums of what all of its containers tell, and none of what one of them does not.
+func TestSums(t *testing.T) {
+	t.Parallel()
+	run(t, func(w *world, c *Config) {
+		node(w, c)
+		limited, unlimited := running("main", "app", 11), running("side", "side", 12)
+		limited.Resources = inventory.Resources{CPULimit: 500, MemoryLimit: 100, CPURequest: 10, MemoryRequest: 20}
+		unlimited.Resources = inventory.Resources{CPULimit: 250, CPURequest: 1}
+		w.know(knownPod("prod", "web", "u1", limited, unlimited))
+	}, func(t *testing.T, w *world, s *Sampler) {
+		want := func(n *Snapshot, want string) {
+			t.Helper()
+			if got := line(find(t, n, "pod prod/web")); !strings.Contains(got, " sum=2,"+want+" ") {
+				t.Errorf("%s, want sum=2,%s", got, want)
+			}
+		}
+		n := after(t, s, 1100*time.Millisecond)
+		want(n, "0.300,40")
+		if d := cmp.Diff(inventory.Resources{CPULimit: 750, CPURequest: 11, MemoryRequest: 20}, find(t, n, "pod prod/web").Entity.Resources); d != "" {
+			t.Error(d)
+		}
+		swap := func(path string, v uint64) { w.groups[path].extra.Put(metric.MemorySwap, v) }
+		w.change(func(*world) { swap("/kubepods/podu1/app", 3<<20) })
+		want(after(t, s, 10*time.Second), "0.300,40")
+		w.change(func(*world) { swap("/kubepods/podu1/side", 1<<20) })
+		want(after(t, s, 10*time.Second), "0.300,40,swap=4")
+		// One that was started again has no rate yet.
+		w.change(func(w *world) { w.put("/kubepods/podu1/side", 0.1, 0) })
+		want(after(t, s, 10*time.Second), "40")
+		want(after(t, s, time.Second), "0.400,40")
 	})
 }
 

@@ -141,13 +141,13 @@ func (s Sort) value(u *Usage) (v float64, ok bool) {
 		return u.Rates.Get(metric.CPUUsage)
 	case SortMemory:
 		if sums {
-			return float64(u.Sum.WorkingSet), true
+			return float64(u.Sum.WorkingSet), u.Sum.HasWorkingSet
 		}
 		n, ok := u.Numbers.Get(metric.MemoryWorkingSet)
 		return float64(n), ok
 	case SortSwap:
 		if sums {
-			return float64(u.Sum.Swap), true
+			return float64(u.Sum.Swap), u.Sum.HasSwap
 		}
 		n, ok := u.Numbers.Get(metric.MemorySwap)
 		return float64(n), ok

@@ -43,7 +43,7 @@ func use(e *Entity, cpu float64, memory uint64, network, disk float64) Usage {
 
 func usePod(namespace, name, uid string, cpu float64, memory uint64, network, disk float64) []Usage {
 	pod := use(&Entity{Key: Key{Kind: KindPod, ID: uid}, Name: name, Namespace: namespace, Pod: name, UID: uid}, cpu+1, memory+500, network, disk)
-	pod.Sum = Sum{Containers: 1, CPU: cpu, Rated: cpu >= 0, WorkingSet: memory, Swap: 1000 - memory}
+	pod.Sum = Sum{Containers: 1, CPU: cpu, Rated: cpu >= 0, WorkingSet: memory, Swap: 1000 - memory, HasWorkingSet: true, HasSwap: true}
 	c := use(&Entity{
 		Key: Key{Kind: KindContainer, ID: "c0ffee" + uid}, Name: "main", Namespace: namespace, Pod: name, UID: uid, ContainerID: "c0ffee" + uid,
 	}, cpu, memory, 0, disk)

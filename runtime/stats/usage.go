@@ -65,8 +65,8 @@ type Entity struct {
 	Labels map[string]string
 	// HostNetwork: the pod has the network of the node, so that it has no figures of its own.
 	HostNetwork bool
-	// Resources are the limits and requests of a container as the runtime tells them, or of a pod the sums over its containers; zero for
-	// none. What the cgroup tells is in the metrics.
+	// Resources are the limits and requests of a container as the runtime tells them, or of a pod the sums over its containers that run; zero
+	// for none. A pod has no limit if one of them has none. What the cgroup tells is in the metrics.
 	Resources inventory.Resources
 	// Cgroup is its path below the root of the hierarchies; "/" for the node, empty for a pod that has none of its own.
 	Cgroup string
@@ -93,10 +93,11 @@ type Usage struct {
 type Sum struct {
 	// Containers is how many have figures.
 	Containers int
-	// CPU is in cores, known if Rated. WorkingSet and Swap are in bytes.
+	// CPU is in cores, WorkingSet and Swap are in bytes.
 	CPU              float64
-	Rated            bool
 	WorkingSet, Swap uint64
+	// What one of them does not tell is not known of all: Rated is of CPU.
+	Rated, HasWorkingSet, HasSwap bool
 }
 
 // Snapshot is what was known at one time. It and everything in it is not changed any more.

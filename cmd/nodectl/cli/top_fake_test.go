@@ -248,6 +248,7 @@ func busyNode() *fakeStats {
 		change(&e)
 		u := f.of(e)
 		u.Sum = sum
+		u.Sum.HasWorkingSet, u.Sum.HasSwap = true, true
 		n.usages = append(n.usages, u)
 	}
 	container := func(namespace, pod, name string, run uint32, f figures) {

@@ -57,8 +57,8 @@ type usageItem struct {
 type containersItem struct {
 	Count                 int     `json:"count"`
 	CPUUsageNanocores     *uint64 `json:"cpu_usage_nanocores,omitempty"`
-	MemoryWorkingSetBytes uint64  `json:"memory_working_set_bytes"`
-	MemorySwapBytes       uint64  `json:"memory_swap_bytes"`
+	MemoryWorkingSetBytes *uint64 `json:"memory_working_set_bytes,omitempty"`
+	MemorySwapBytes       *uint64 `json:"memory_swap_bytes,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler: all numbers that are known follow, with their units in their names.
@@ -169,9 +169,16 @@ func (l *topLook) item(r *topRow) usageItem {
 			item.MemoryCapacityBytes, item.SwapCapacityBytes = &l.machine.MemoryBytes, &l.machine.SwapBytes
 		}
 	case stats.KindPod:
-		item.Containers = &containersItem{Count: r.Sum.Containers, MemoryWorkingSetBytes: r.Sum.WorkingSet, MemorySwapBytes: r.Sum.Swap}
-		if r.cpu.known {
-			item.Containers.CPUUsageNanocores = &r.cpu.value
+		item.Containers = &containersItem{Count: r.Sum.Containers}
+		for _, sum := range []struct {
+			amount
+			to **uint64
+		}{
+			{r.cpu, &item.Containers.CPUUsageNanocores}, {r.memory, &item.Containers.MemoryWorkingSetBytes}, {r.swap, &item.Containers.MemorySwapBytes},
+		} {
+			if sum.known {
+				*sum.to = &sum.value
+			}
 		}
 	case stats.KindContainer, stats.KindUnit, stats.KindUnknown:
 	}

@@ -144,8 +144,8 @@ func randomPods(r *rand.Rand, f *topFlags) (pods, containers []stats.Usage, thei
 			p.Containers = append(p.Containers, metricsapi.ContainerMetrics{Name: c.Name, Usage: resourcesOf(cpu, memory, swap)})
 			pod.Sum.Containers++
 			pod.Sum.CPU, pod.Sum.Rated = pod.Sum.CPU+float64(cpu)/1e9, true
-			pod.Sum.WorkingSet += memory
-			pod.Sum.Swap += swap
+			pod.Sum.WorkingSet, pod.Sum.HasWorkingSet = pod.Sum.WorkingSet+memory, true
+			pod.Sum.Swap, pod.Sum.HasSwap = pod.Sum.Swap+swap, true
 		}
 		pods, theirs = append(pods, pod), append(theirs, p)
 	}

@@ -60,9 +60,8 @@ func rowOf(u *stats.Usage) topRow {
 		disk:    perSecond(&u.Rates, metric.IOReadBytes).plus(perSecond(&u.Rates, metric.IOWriteBytes)),
 	}
 	if u.Entity.Key.Kind == stats.KindPod {
-		counted := u.Sum.Containers > 0
-		r.cpu, r.memory, r.swap = amount{}, amount{u.Sum.WorkingSet, counted}, amount{u.Sum.Swap, counted}
-		if counted && u.Sum.Rated {
+		r.cpu, r.memory, r.swap = amount{}, amount{u.Sum.WorkingSet, u.Sum.HasWorkingSet}, amount{u.Sum.Swap, u.Sum.HasSwap}
+		if u.Sum.Rated {
 			r.cpu = roundedAmount(u.Sum.CPU * 1e9)
 		}
 	}

@@ -200,7 +200,7 @@ func differing() *fakeStats {
 			return uint64(10-i) << 20
 		}
 		u := figures{read: float64(of(2)), receive: float64(of(4)), tasks: 1}.of(stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: name}, Namespace: "default", Name: name})
-		u.Sum = stats.Sum{Containers: 1, Rated: true, CPU: float64(of(1)) / (100 << 20), WorkingSet: of(3), Swap: of(5)}
+		u.Sum = stats.Sum{Containers: 1, Rated: true, CPU: float64(of(1)) / (100 << 20), WorkingSet: of(3), Swap: of(5), HasWorkingSet: true, HasSwap: true}
 		n.usages = append(n.usages, u)
 	}
 	return n

@@ -1070,7 +1070,7 @@ type Subject struct {
 	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The pod has the network of the node.
 	HostNetwork bool `protobuf:"varint,12,opt,name=host_network,json=hostNetwork,proto3" json:"host_network,omitempty"`
-	// Limits and requests, of a pod the sums over its containers.
+	// Limits and requests, of a pod the sums over its containers that run: without a limit of which one of them has none.
 	Resources *ContainerResources `protobuf:"bytes,13,opt,name=resources,proto3" json:"resources,omitempty"`
 	// Path of the cgroup below the root of the hierarchy.
 	Cgroup string `protobuf:"bytes,14,opt,name=cgroup,proto3" json:"cgroup,omitempty"`
@@ -1389,17 +1389,18 @@ func (x *Usage) GetContainers() *ContainersUsage {
 	return nil
 }
 
-// ContainersUsage is what the containers of a pod use together, as kubectl top shows it. Sandboxes are not counted.
+// ContainersUsage is what the containers of a pod use together, as kubectl top shows it. Sandboxes are not counted. What is not known of one
+// of them is unset.
 type ContainersUsage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of containers that have figures.
 	Count uint32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// Sum of usage_nanocores. Unset: there are no rates yet.
+	// Sum of usage_nanocores. Unset, too, while one has no rate yet.
 	CpuUsageNanocores *uint64 `protobuf:"varint,2,opt,name=cpu_usage_nanocores,json=cpuUsageNanocores,proto3,oneof" json:"cpu_usage_nanocores,omitempty"`
 	// Sum of working_set_bytes.
-	MemoryWorkingSetBytes uint64 `protobuf:"varint,3,opt,name=memory_working_set_bytes,json=memoryWorkingSetBytes,proto3" json:"memory_working_set_bytes,omitempty"`
+	MemoryWorkingSetBytes *uint64 `protobuf:"varint,3,opt,name=memory_working_set_bytes,json=memoryWorkingSetBytes,proto3,oneof" json:"memory_working_set_bytes,omitempty"`
 	// Sum of swap_bytes.
-	MemorySwapBytes uint64 `protobuf:"varint,4,opt,name=memory_swap_bytes,json=memorySwapBytes,proto3" json:"memory_swap_bytes,omitempty"`
+	MemorySwapBytes *uint64 `protobuf:"varint,4,opt,name=memory_swap_bytes,json=memorySwapBytes,proto3,oneof" json:"memory_swap_bytes,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1449,15 +1450,15 @@ func (x *ContainersUsage) GetCpuUsageNanocores() uint64 {
 }
 
 func (x *ContainersUsage) GetMemoryWorkingSetBytes() uint64 {
-	if x != nil {
-		return x.MemoryWorkingSetBytes
+	if x != nil && x.MemoryWorkingSetBytes != nil {
+		return *x.MemoryWorkingSetBytes
 	}
 	return 0
 }
 
 func (x *ContainersUsage) GetMemorySwapBytes() uint64 {
-	if x != nil {
-		return x.MemorySwapBytes
+	if x != nil && x.MemorySwapBytes != nil {
+		return *x.MemorySwapBytes
 	}
 	return 0
 }
@@ -3250,13 +3251,15 @@ const file_noded_v1_stats_proto_rawDesc = "" +
 	"containersB\f\n" +
 	"\n" +
 	"_processesB\x10\n" +
-	"\x0e_process_limit\"\xd9\x01\n" +
+	"\x0e_process_limit\"\x96\x02\n" +
 	"\x0fContainersUsage\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x123\n" +
-	"\x13cpu_usage_nanocores\x18\x02 \x01(\x04H\x00R\x11cpuUsageNanocores\x88\x01\x01\x127\n" +
-	"\x18memory_working_set_bytes\x18\x03 \x01(\x04R\x15memoryWorkingSetBytes\x12*\n" +
-	"\x11memory_swap_bytes\x18\x04 \x01(\x04R\x0fmemorySwapBytesB\x16\n" +
-	"\x14_cpu_usage_nanocores\"\xf9\x06\n" +
+	"\x13cpu_usage_nanocores\x18\x02 \x01(\x04H\x00R\x11cpuUsageNanocores\x88\x01\x01\x12<\n" +
+	"\x18memory_working_set_bytes\x18\x03 \x01(\x04H\x01R\x15memoryWorkingSetBytes\x88\x01\x01\x12/\n" +
+	"\x11memory_swap_bytes\x18\x04 \x01(\x04H\x02R\x0fmemorySwapBytes\x88\x01\x01B\x16\n" +
+	"\x14_cpu_usage_nanocoresB\x1b\n" +
+	"\x19_memory_working_set_bytesB\x14\n" +
+	"\x12_memory_swap_bytes\"\xf9\x06\n" +
 	"\bCpuUsage\x129\n" +
 	"\x16usage_core_nanoseconds\x18\x01 \x01(\x04H\x00R\x14usageCoreNanoseconds\x88\x01\x01\x127\n" +
 	"\x15user_core_nanoseconds\x18\x02 \x01(\x04H\x01R\x13userCoreNanoseconds\x88\x01\x01\x12;\n" +
