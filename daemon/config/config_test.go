@@ -128,7 +128,7 @@ func TestEveryKeyCanBeSetEverywhere(t *testing.T) {
 		"log.level": "warn", "log.format": "json", "limits.send_timeout": "7s", "limits.drain_timeout": "1h",
 		"logs.pods_directory": "/p", "logs.docker_directory": "/d", "runtime.sockets": "/a,/b", "runtime.docker_socket": "/c",
 		"stats.interval": "5m", "stats.history": "24h", "stats.history_bytes": "5MiB", "stats.cgroup_root": "/c",
-		"metrics.listen": "127.0.0.1:1", "metrics.web_config_file": "/w", "metrics.pod_labels": "app,app.kubernetes.io/name", "metrics.units": "*.service,ssh.socket",
+		"metrics.listen": "127.0.0.1:1", "metrics.web_config_file": "/w", "metrics.pod_labels": "app,app.kubernetes.io/name", "metrics.units": "ssh*.service,ssh.socket",
 		"limits.max_record_bytes": "3MiB", "limits.max_batch_bytes": "5KiB", "limits.max_request_bytes": "7",
 	}
 	for _, k := range Keys() {
@@ -218,7 +218,7 @@ func TestProblems(t *testing.T) {
 		{"open to others", "metrics: {listen: '[2001:db8::1]:9842'}\n", []string{"FILE:1: metrics.listen: [2001:db8::1]:9842 is not an address of this machine alone; it needs metrics.web_config_file with a certificate"}},
 		{"certificate for nothing", "metrics: {web_config_file: /w}\n", []string{"FILE:1: metrics.web_config_file: there is no metrics.listen that it could be for"}},
 		{"label", "metrics: {pod_labels: [app, 'a b']}\n", []string{`FILE:1: metrics.pod_labels: "a b": want the key of a label such as app.kubernetes.io/name`}},
-		{"unit", "metrics: {units: [ssh.service, '[']}\n", []string{`FILE:1: metrics.units: "[": want the name of a unit or a pattern such as *.service`}},
+		{"unit", "metrics: {units: [ssh.service, '[']}\n", []string{`FILE:1: metrics.units: "[": want the name of a unit or a pattern such as ssh*.service`}},
 		{"same label in snake case", "metrics: {pod_labels: [appName, app_name]}\n", []string{`FILE:1: metrics.pod_labels: "appName" and "app_name" are the same to Prometheus: label_app_name`}},
 		{"same label", "metrics: {pod_labels: [a.b, a-b]}\n", []string{`FILE:1: metrics.pod_labels: "a.b" and "a-b" are the same to Prometheus: label_a_b`}},
 		{"pattern", "limits: {max_pattern_bytes: 2000}\n", []string{"FILE:1: limits.max_pattern_bytes: at most 1024"}},

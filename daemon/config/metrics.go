@@ -44,7 +44,7 @@ func metricsKeys() []Key {
 		value: func(c *Config) value { return labelsValue{&c.Metrics.PodLabels} },
 	}, {
 		Name: "metrics.units", List: true,
-		Doc:   "Patterns of the names of units that are served, such as *.service. Empty: all but those that have a new name each time, such as session-7.scope and run-u12.service, of which there would be ever more series.",
+		Doc:   "Patterns of the names of units that are served, such as ssh*.service. Empty: all but those that have a new name each time, such as session-7.scope and run-u12.service, of which there would be ever more series.",
 		value: func(c *Config) value { return patternsValue{&c.Metrics.Units} },
 	}}
 }
@@ -130,7 +130,7 @@ func (v patternsValue) Set(s string) error {
 			continue
 		}
 		if _, err := path.Match(pattern, ""); err != nil {
-			return fmt.Errorf("%q: want the name of a unit or a pattern such as *.service", pattern)
+			return fmt.Errorf("%q: want the name of a unit or a pattern such as ssh*.service", pattern)
 		}
 		patterns = append(patterns, pattern)
 	}
