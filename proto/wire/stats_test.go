@@ -277,3 +277,12 @@ func TestStatsBadRequests(t *testing.T) {
 		}
 	}
 }
+
+// TestStatsSubjectWithoutUID: pods that have none are told apart by name, as noded does.
+func TestStatsSubjectWithoutUID(t *testing.T) {
+	t.Parallel()
+	want := &stats.Entity{Key: stats.Key{Kind: stats.KindPod, ID: "shop/web/"}, Namespace: "shop", Name: "web"}
+	if diff := cmp.Diff(want, StatsSubjectFromProto(over(t, StatsSubjectToProto(want)))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

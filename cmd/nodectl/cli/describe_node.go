@@ -44,7 +44,7 @@ func newDescribeNodeCommand(g *globals) *cobra.Command {
 The conditions are what noded concludes with the thresholds that the kubelet has unless it is configured: MemoryPressure for less than
 100Mi of available memory, DiskPressure for less than 10% of available space or 5% of free inodes of the filesystem of the kubelet, or 15% of
 space or 5% of inodes of that of images. PIDPressure, for which the kubelet has no threshold, is for less than 10% of process ids. The kubelet
-itself is not asked.`,
+itself is not asked. What noded cannot reach is Unknown.`,
 		Example: "  nodectl describe node\n  nodectl describe node -o json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkFormat(format, formats); err != nil {

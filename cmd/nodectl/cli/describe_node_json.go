@@ -6,6 +6,7 @@ package cli
 import (
 	"time"
 
+	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
@@ -26,6 +27,7 @@ type nodeItem struct {
 	Usage           usageItem        `json:"usage"`
 	Pressure        []pressureItem   `json:"pressure"`
 	Filesystems     []filesystemItem `json:"filesystems"`
+	Directories     []directoryItem  `json:"directories"`
 	Pods            int              `json:"pods"`
 	Containers      int              `json:"containers"`
 	MostCPU         []usageItem      `json:"most_cpu"`
@@ -62,6 +64,25 @@ type filesystemItem struct {
 	InodesFree     uint64 `json:"inodes_free,omitempty"`
 }
 
+// directoryItem says which filesystem a directory is on. Without a mount point nothing is known, with a problem not how full it is.
+type directoryItem struct {
+	Use        string `json:"use"`
+	Path       string `json:"path"`
+	MountPoint string `json:"mount_point,omitempty"`
+	Problem    string `json:"problem,omitempty"`
+}
+
+func directoryUse(use stats.DirectoryUse) string {
+	switch use {
+	case stats.DirectoryKubelet:
+		return "kubelet"
+	case stats.DirectoryImages:
+		return "images"
+	case stats.DirectoryUnknown:
+	}
+	return "unknown"
+}
+
 func (d *nodeDescription) item() nodeItem {
 	s, n := &d.status, d.usage
 	look := &topLook{node: s.Name, machine: n.Machine, now: n.Now, interval: n.Interval}
@@ -70,7 +91,7 @@ func (d *nodeDescription) item() nodeItem {
 		Name: s.Name, MachineID: s.MachineID, BootID: s.BootID, BootTime: known(n.Machine.BootTime), KernelRelease: s.KernelRelease,
 		OperatingSystem: s.OperatingSystem, Architecture: s.Architecture, Version: s.Version, CurrentTime: s.CurrentTime,
 		CgroupVersion: n.Machine.CgroupVersion, Conditions: d.conditions, Usage: look.item(&row), Pressure: []pressureItem{},
-		Filesystems: []filesystemItem{}, Pods: len(d.pods), Containers: d.containers, Sources: s.Sources,
+		Filesystems: []filesystemItem{}, Directories: []directoryItem{}, Pods: len(d.pods), Containers: d.containers, Sources: s.Sources,
 		Machine: machineItem{
 			CPUs: n.Machine.CPUs, Cores: n.Machine.Cores, Sockets: n.Machine.Sockets, NUMANodes: n.Machine.NUMANodes, CPUModel: n.Machine.CPUModel,
 			MemoryBytes: n.Machine.MemoryBytes, SwapBytes: n.Machine.SwapBytes,
@@ -86,6 +107,9 @@ func (d *nodeDescription) item() nodeItem {
 		item.Filesystems = append(item.Filesystems, filesystemItem{
 			fs.MountPoint, fs.Device, fs.Type, fs.CapacityBytes, fs.UsedBytes, fs.AvailableBytes, fs.Inodes, fs.InodesFree,
 		})
+	}
+	for _, dir := range n.Directories {
+		item.Directories = append(item.Directories, directoryItem{directoryUse(dir.Use), dir.Path, dir.Filesystem.MountPoint, dir.Problem})
 	}
 	look.rows = d.topBy(sortByCPU)
 	item.MostCPU = look.items()

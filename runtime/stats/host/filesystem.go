@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/bits"
 	"path/filepath"
@@ -230,7 +231,7 @@ func (r *Reader) askOne(m mount, at []mount) (usage, error) {
 		if e == nil {
 			return u, nil
 		}
-		if i == 0 {
+		if i == 0 && !errors.Is(e, fs.ErrNotExist) { // that is one that is covered
 			err = e
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"strings"
@@ -198,6 +199,17 @@ func TestFilesystemErrors(t *testing.T) {
 	}
 	if got, err := r.Filesystems(t.Context()); len(got) != 1 || got[0].MountPoint != "/b" || err != nil {
 		t.Errorf("at the root of PID 1: %v, %v", got, err)
+	}
+	// What is mounted over the directories above it hides a mount that is listed all the same.
+	write(t, filepath.Join(proc, "self/mountinfo"), "11 0 8:1 / / rw - ext4 /dev/sda1 rw\n12 11 8:2 / /b rw - ext4 /dev/sda2 rw\n")
+	r.statfs = func(path string, _ uint64) (usage, error) {
+		if path == "/" {
+			return newUsage(1, 1, 0, 0, 0, 0), nil
+		}
+		return usage{}, &fs.PathError{Op: "statx", Path: path, Err: fs.ErrNotExist}
+	}
+	if _, err := r.Filesystems(t.Context()); err == nil || err.Error() != `filesystem "/b" (ext4, /dev/sda2): not to be seen in this mount namespace` {
+		t.Errorf("of one that is covered: %v", err)
 	}
 }
 
