@@ -6,7 +6,6 @@ package wire
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math/bits"
 	"slices"
 	"time"
@@ -157,7 +156,7 @@ func (e *StatsWatchEncoder) match(m *nodedv1.StatsServiceWatchResponse, s *stats
 			added = append(added, u)
 		case row.usage == nil:
 			row.usage = u
-			if !sameEntity(row.entity, u.Entity) {
+			if !row.entity.Same(u.Entity) {
 				e.describe(m, row, u.Entity)
 			}
 			row.entity = u.Entity
@@ -289,12 +288,4 @@ func watchColumn(deltas []int64) *nodedv1.StatsWatchColumn {
 		deltas[i] >>= c.Shift
 	}
 	return c
-}
-
-// sameEntity reports whether two that have the same key have the same to be told about.
-func sameEntity(a, b *stats.Entity) bool {
-	return a == b || a.Name == b.Name && a.Namespace == b.Namespace && a.Pod == b.Pod && a.UID == b.UID &&
-		a.ContainerID == b.ContainerID && a.Image == b.Image && a.Runtime == b.Runtime && a.Run == b.Run && a.Type == b.Type &&
-		a.Nameless == b.Nameless && a.HostNetwork == b.HostNetwork && a.Resources == b.Resources && a.Cgroup == b.Cgroup && a.Started.Equal(b.Started) &&
-		maps.Equal(a.Labels, b.Labels)
 }

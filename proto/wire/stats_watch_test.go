@@ -189,7 +189,7 @@ func checkLook(t *testing.T, look *StatsLook, s *stats.Snapshot, c *StatsWatchCo
 	}
 	for _, row := range look.Rows {
 		u := usages[row.Entity.Key]
-		if !sameEntity(u.Entity, row.Entity) || u.Entity.Key != row.Entity.Key {
+		if !u.Entity.Same(row.Entity) {
 			t.Errorf("look %d (-want +got):\n%s", s.Sequence, cmp.Diff(u.Entity, row.Entity))
 		}
 		off := row.Boot - u.Boot.Truncate(time.Microsecond)

@@ -47,7 +47,8 @@ type Config struct {
 type Tree interface {
 	// Version is 1 or 2.
 	Version() int
-	// List returns the paths of all cgroups, "/" first, sorted. The caller does not change them.
+	// List returns the paths of all cgroups, "/" first, sorted. It bounds how many there are: with an error it returns those that it has. The
+	// caller does not change them.
 	List() ([]string, error)
 	// Open opens the cgroup at a path. One that is not there is an fs.ErrNotExist.
 	Open(path string) (Group, error)

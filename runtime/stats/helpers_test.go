@@ -38,6 +38,7 @@ type world struct {
 	lists    int
 	opened   int
 	cores    float64
+	cpus     int
 	hostErr  error
 	procs    map[int]*process
 	names    *inventory.Snapshot
@@ -67,7 +68,7 @@ type process struct {
 }
 
 func newWorld() *world {
-	return &world{start: time.Now(), groups: map[string]*group{}, procs: map[int]*process{}, cores: 1, names: &inventory.Snapshot{}}
+	return &world{start: time.Now(), groups: map[string]*group{}, procs: map[int]*process{}, cores: 1, cpus: 4, names: &inventory.Snapshot{}}
 }
 
 func (w *world) boot() time.Duration {
@@ -180,7 +181,11 @@ func (f *fakeGroup) Close() {
 
 type fakeHost struct{ *world }
 
-func (fakeHost) Machine() (Machine, error) { return Machine{CPUs: 4}, nil }
+func (h fakeHost) Machine() (Machine, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return Machine{CPUs: h.cpus}, nil
+}
 func (fakeHost) Filesystems(context.Context) ([]Filesystem, error) {
 	return []Filesystem{{MountPoint: "/"}}, nil
 }

@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// maxGroups bounds the cgroups that are looked at.
-	maxGroups = 20000
 	// busyListing bounds the share of time that goes into listing the cgroups: after a listing that took d the next one waits for
 	// busyListing times d, up to longestListing, unless the inventory has changed.
 	busyListing    = 300
@@ -89,6 +87,8 @@ type looker struct {
 	// now is when this look began, interval what is between two looks now.
 	now      time.Time
 	interval time.Duration
+	// counted is when the processors were counted last because of a rate.
+	counted time.Time
 	// recorded is when all figures were appended to history last.
 	recorded time.Time
 	values   []HistoryValue
@@ -202,10 +202,6 @@ func (l *looker) discover() {
 	l.listed, l.listing, l.listError = l.now, time.Since(began), err
 	if err != nil && len(paths) == 0 {
 		return // those that were there will do
-	}
-	if len(paths) > maxGroups {
-		l.listError = fmt.Errorf("only %d of %d are looked at", maxGroups, len(paths))
-		paths = paths[:maxGroups]
 	}
 	if !slices.Equal(paths, l.paths) {
 		l.paths, l.planned = paths, false

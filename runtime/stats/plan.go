@@ -5,7 +5,6 @@ package stats
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -181,18 +180,10 @@ func (p *planner) slot(path string, e *Entity) *slot {
 	}
 	p.used[key] = s
 	e.Key.Generation = s.generation
-	if s.entity == nil || !sameEntity(s.entity, e) {
+	if s.entity == nil || !s.entity.Same(e) {
 		s.entity = e
 	}
 	return s
-}
-
-// sameEntity reports whether two entities say the same.
-func sameEntity(a, b *Entity) bool {
-	return a.Key == b.Key && a.Name == b.Name && a.Nameless == b.Nameless && a.Namespace == b.Namespace && a.Pod == b.Pod && a.UID == b.UID &&
-		a.ContainerID == b.ContainerID && a.Image == b.Image && a.Runtime == b.Runtime && a.Run == b.Run && a.Type == b.Type &&
-		a.HostNetwork == b.HostNetwork && a.Resources == b.Resources && a.Cgroup == b.Cgroup && a.Started.Equal(b.Started) &&
-		maps.Equal(a.Labels, b.Labels)
 }
 
 func (p *planner) podEntity(pod *podPlan) *Entity {

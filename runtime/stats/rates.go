@@ -9,9 +9,13 @@ import (
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
-// cpuSlack is by how much a rate of CPU time may exceed the number of processors: what is more comes of counters that were read in
-// mid-write.
-const cpuSlack = 1.2
+const (
+	// cpuSlack is by how much a rate of CPU time may exceed the number of processors: what is more comes of counters that were read in
+	// mid-write.
+	cpuSlack = 1.2
+	// recountInterval is how often the processors are counted at most because of rates that exceed their number.
+	recountInterval = 5 * time.Second
+)
 
 // finish completes what was just read of something with who it is and with rates, and makes it the last.
 func (l *looker) finish(s *slot, u *Usage, inode uint64) {
@@ -28,10 +32,12 @@ func (l *looker) finish(s *slot, u *Usage, inode uint64) {
 	}
 	s.read = l.now
 	u.Entity = s.entity
+	told := true
 	if before != nil {
 		window := u.Boot - before.Boot
 		if window >= 0 && window < minWindow {
 			// Too short for rates. What is there is hardly older.
+			told = false
 			sum := u.Sum
 			*u = *before
 			u.Entity, u.Sum = s.entity, sum
@@ -39,7 +45,7 @@ func (l *looker) finish(s *slot, u *Usage, inode uint64) {
 			l.rate(u, before, window, s.rewired)
 		}
 	}
-	if s.rewired {
+	if s.rewired && told {
 		s.past.forgetNetwork(l.sampler.kept)
 		s.rewired = false
 	}
@@ -104,11 +110,24 @@ func perSecond(id metric.ID, n uint64, seconds float64) float64 {
 func (l *looker) absurd(id metric.ID, r float64) bool {
 	switch id {
 	case metric.CPUUsage, metric.CPUUser, metric.CPUSystem:
-		cpus := l.sampler.cpus.Load()
-		return cpus > 0 && r > cpuSlack*float64(cpus)
+		if !l.sampler.tooMany(r) {
+			return false
+		}
+		// There may be more of them than a moment ago.
+		if l.counted.IsZero() || l.now.Sub(l.counted) >= recountInterval {
+			l.counted = l.now
+			l.sampler.countCPUs()
+		}
+		return l.sampler.tooMany(r)
 	default:
 		return false
 	}
+}
+
+// tooMany reports whether a rate is of more processors than there are.
+func (s *Sampler) tooMany(r float64) bool {
+	cpus := s.cpus.Load()
+	return cpus > 0 && r > cpuSlack*float64(cpus)
 }
 
 func isNetwork(id metric.ID) bool {

@@ -95,6 +95,12 @@ func (l *looker) record() {
 	}
 }
 
+// recordRest tells history of what was read last, due or not.
+func (l *looker) recordRest() {
+	l.recorded = time.Time{}
+	l.record()
+}
+
 // recordLast tells history of the last that was read of what has ended.
 func (l *looker) recordLast(s *slot) {
 	if l.sampler.config.History != nil && s.past.boot != 0 {

@@ -274,6 +274,28 @@ func TestHistoryOfBriefContainer(t *testing.T) {
 	})
 }
 
+// TestHistoryAtTheEnd: what was read last is in history when the Sampler ends, however seldom history is told.
+func TestHistoryAtTheEnd(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	var ended time.Time
+	run(t, func(w *world, c *Config) {
+		node(w, c)
+		c.History = h
+	}, func(t *testing.T, _ *world, s *Sampler) {
+		_, stop := s.Subscribe(time.Second)
+		defer stop()
+		after(t, s, 28500*time.Millisecond)
+		ended = time.Now()
+	})
+	for _, name := range []string{"node", "pod/u1", "container/app", "unit/system.slice"} {
+		samples := h.of(name, metric.CPUUsage)
+		if last := samples[len(samples)-1]; ended.Sub(last.at) > time.Second {
+			t.Errorf("the last sample of %s is %v before the end", name, ended.Sub(last.at))
+		}
+	}
+}
+
 func TestQuery(t *testing.T) {
 	t.Parallel()
 	h := newHistory()
@@ -398,7 +420,7 @@ func FuzzEntityOf(f *testing.F) {
 			return
 		}
 		again := entityOf(marshal(t, e))
-		if again == nil || !sameEntity(e, again) {
+		if again == nil || !e.Same(again) {
 			t.Errorf("%+v became %+v", e, again)
 		}
 	})

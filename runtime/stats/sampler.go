@@ -107,6 +107,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			l.recordRest()
 			return ctx.Err()
 		case <-s.wake:
 		case <-timer.C:
@@ -236,9 +237,6 @@ func (s *Sampler) Subscribe(interval time.Duration) (changed <-chan struct{}, st
 		})
 	}
 }
-
-// Node is the name of the node.
-func (s *Sampler) Node() string { return s.config.Node }
 
 // Interval is how often the Sampler looks while nobody wants it more often.
 func (s *Sampler) Interval() time.Duration { return s.config.Interval }

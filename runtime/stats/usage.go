@@ -4,6 +4,7 @@
 package stats
 
 import (
+	"maps"
 	"time"
 
 	"github.com/noded/noded/runtime/inventory"
@@ -72,6 +73,14 @@ type Entity struct {
 	Cgroup string
 	// Started is when it began to use anything, as far as it is known; zero if not.
 	Started time.Time
+}
+
+// Same reports whether both say the same.
+func (e *Entity) Same(o *Entity) bool {
+	return e == o || e.Key == o.Key && e.Name == o.Name && e.Nameless == o.Nameless && e.Namespace == o.Namespace && e.Pod == o.Pod && e.UID == o.UID &&
+		e.ContainerID == o.ContainerID && e.Image == o.Image && e.Runtime == o.Runtime && e.Run == o.Run && e.Type == o.Type &&
+		e.HostNetwork == o.HostNetwork && e.Resources == o.Resources && e.Cgroup == o.Cgroup && e.Started.Equal(o.Started) &&
+		maps.Equal(e.Labels, o.Labels)
 }
 
 // Usage is what something used when it was looked at last.
