@@ -839,11 +839,43 @@ func TestSeldom(t *testing.T) {
 	})
 }
 
-// A runtime that takes long for its layers delays no look.
+// One runtime that does not answer hides nothing that the others tell, and not for long what it told itself.
+func TestPartialLayers(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	run(t, func(w *world, c *Config) {
+		node(w, c)
+		c.Layers = func(context.Context) (map[string]Layer, error) {
+			calls++
+			of := func(bytes uint64) Layer { return Layer{Bytes: bytes, Inodes: 1} }
+			if calls == 1 {
+				return map[string]Layer{"app": of(1), "redis": of(100)}, nil
+			}
+			return map[string]Layer{"redis": of(100 + uint64(calls))}, errors.New("one of two does not answer")
+		}
+	}, func(t *testing.T, _ *world, s *Sampler) {
+		for _, test := range []struct {
+			after           time.Duration
+			main, redis     uint64
+			mainIs, redisIs bool
+		}{{11 * time.Second, 1, 100, true, true}, {time.Minute, 1, 102, true, true}, {3 * time.Minute, 0, 105, false, true}, {10 * time.Minute, 0, 115, false, true}} {
+			n := after(t, s, test.after)
+			main, mainIs := find(t, n, "container prod/web/main").Numbers.Get(metric.FilesystemWritableBytes)
+			redis, redisIs := find(t, n, "container //cache").Numbers.Get(metric.FilesystemWritableBytes)
+			if main != test.main || mainIs != test.mainIs || redis != test.redis || redisIs != test.redisIs {
+				t.Errorf("call %d: %d %v, %d %v", calls, main, mainIs, redis, redisIs)
+			}
+		}
+	})
+}
+
+// A runtime that takes long for its layers delays no look, and hides no log.
 func TestSlowLayers(t *testing.T) {
 	t.Parallel()
 	run(t, func(w *world, c *Config) {
 		node(w, c)
+		w.names.Pods[0].Containers[0].Log = &inventory.Log{Dir: "prod_web_u1/main"}
+		c.LogBytes = func(ctx context.Context, log inventory.Log) (uint64, error) { return uint64(len(log.Dir)), ctx.Err() }
 		c.Layers = func(ctx context.Context) (map[string]Layer, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -851,6 +883,12 @@ func TestSlowLayers(t *testing.T) {
 	}, func(t *testing.T, _ *world, s *Sampler) {
 		if n := after(t, s, 11*time.Second); n.Sequence != 3 {
 			t.Errorf("%d looks", n.Sequence)
+		}
+		for range 10 {
+			u := find(t, after(t, s, 20*time.Second), "container prod/web/main")
+			if u.Numbers.Value(metric.FilesystemLogBytes) != 16 {
+				t.Error("the size of its log is not known")
+			}
 		}
 	})
 }

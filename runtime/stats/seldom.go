@@ -5,6 +5,7 @@ package stats
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/noded/noded/runtime/inventory"
@@ -21,10 +22,29 @@ const (
 
 // seldomFacts is what is looked at seldom, by the ids of containers. It is not changed any more.
 type seldomFacts struct {
-	layers map[string]Layer
-	// asked is when layers were told, for as long as time goes on; zero for never.
-	asked time.Time
-	logs  map[string]uint64
+	layers told[Layer]
+	logs   told[uint64]
+}
+
+// told is what was told of containers, by their ids.
+type told[T any] struct {
+	of map[string]T
+	// whole is when all was told, for as long as time goes on; zero for never.
+	whole time.Time
+}
+
+// updated takes an answer in. Of one that is not whole, what is missing stays as it was, but not for longer than seldomAge.
+func (t told[T]) updated(answer map[string]T, whole bool) told[T] {
+	if whole {
+		return told[T]{answer, time.Now()}
+	}
+	out := told[T]{of: make(map[string]T, len(t.of)+len(answer))}
+	if time.Since(t.whole) < seldomAge {
+		out.whole = t.whole
+		maps.Copy(out.of, t.of)
+	}
+	maps.Copy(out.of, answer)
+	return out
 }
 
 // put adds what is known of a container.
@@ -32,11 +52,11 @@ func (f *seldomFacts) put(id string, to *metric.Set) {
 	if f == nil {
 		return
 	}
-	if layer, ok := f.layers[id]; ok {
+	if layer, ok := f.layers.of[id]; ok {
 		to.Put(metric.FilesystemWritableBytes, layer.Bytes)
 		to.Put(metric.FilesystemWritableInodes, layer.Inodes)
 	}
-	if n, ok := f.logs[id]; ok {
+	if n, ok := f.logs.of[id]; ok {
 		to.Put(metric.FilesystemLogBytes, n)
 	}
 }
@@ -47,7 +67,7 @@ func (s *Sampler) lookSeldom(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		s.countCPUs()
-		s.seldom.Store(s.askSeldom(ctx))
+		s.askSeldom(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -68,26 +88,44 @@ func (s *Sampler) countCPUs() {
 	s.cpus.Store(int64(machine.CPUs))
 }
 
-func (s *Sampler) askSeldom(ctx context.Context) *seldomFacts {
-	facts := &seldomFacts{}
-	if before := s.seldom.Load(); before != nil && time.Since(before.asked) < seldomAge {
-		facts.layers, facts.asked = before.layers, before.asked
+// askSeldom asks for everything. Each has its own time, so that what takes long is missed alone.
+func (s *Sampler) askSeldom(ctx context.Context) {
+	var facts seldomFacts
+	if before := s.seldom.Load(); before != nil {
+		facts = *before
 	}
-	ctx, cancel := context.WithTimeout(ctx, seldomTimeout)
-	defer cancel()
-	if s.config.Layers != nil {
-		if layers, err := s.config.Layers(ctx); err == nil {
-			facts.layers, facts.asked = layers, time.Now()
-		} else if ctx.Err() == nil {
-			s.logger.Debug("the writable layers of containers are not known", "err", err)
-		}
+	for _, ask := range []func(context.Context, *seldomFacts){s.askLogs, s.askLayers} {
+		next := facts
+		within, cancel := context.WithTimeout(ctx, seldomTimeout)
+		ask(within, &next)
+		cancel()
+		s.seldom.Store(&next)
+		facts = next
 	}
-	if s.config.LogBytes != nil && s.config.Inventory != nil {
-		if names, err := s.config.Inventory.Snapshot(ctx); err == nil {
-			facts.logs = s.measureLogs(ctx, names)
-		}
+}
+
+func (s *Sampler) askLayers(ctx context.Context, facts *seldomFacts) {
+	if s.config.Layers == nil {
+		return
 	}
-	return facts
+	layers, err := s.config.Layers(ctx)
+	facts.layers = facts.layers.updated(layers, err == nil)
+	if err != nil {
+		s.logger.Debug("the writable layers of containers are not all known", "err", err)
+	}
+}
+
+func (s *Sampler) askLogs(ctx context.Context, facts *seldomFacts) {
+	if s.config.LogBytes == nil || s.config.Inventory == nil {
+		return
+	}
+	var logs map[string]uint64
+	names, err := s.config.Inventory.Snapshot(ctx)
+	if err == nil {
+		logs = s.measureLogs(ctx, names)
+		err = ctx.Err()
+	}
+	facts.logs = facts.logs.updated(logs, err == nil)
 }
 
 func (s *Sampler) measureLogs(ctx context.Context, names *inventory.Snapshot) map[string]uint64 {

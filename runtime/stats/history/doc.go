@@ -35,5 +35,5 @@
 // # Security
 //
 // Load reads bytes that may be damaged or forged. Whatever they are, it does not panic, it needs no more memory than MaxBytes and
-// some hundred kilobytes, and what it keeps is as valid as if it had been appended. The format is in docs/format/history.md.
+// a few megabytes to read into, and what it keeps is as valid as if it had been appended. The format is in docs/format/history.md.
 package history
