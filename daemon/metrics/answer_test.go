@@ -4,14 +4,19 @@
 package metrics
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/noded/noded/runtime/stats"
 )
@@ -54,6 +59,69 @@ func (s *stuck) Write([]byte) (int, error) {
 	s.reached <- struct{}{}
 	<-s.release
 	return 0, errors.New("connection reset by peer")
+}
+
+// pipeListener accepts the ends of pipes, which have no room for what nobody reads.
+type pipeListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
+
+// TestConnectionsThatReadNothing end, as do those that are idle.
+func TestConnectionsThatReadNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newServer(t, nil)
+		l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- m.Serve(ctx, l) }()
+		dial := func() net.Conn {
+			client, server := net.Pipe()
+			l.conns <- server
+			if _, err := io.WriteString(client, "GET "+PathResource+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			return client
+		}
+		stuck, idle := dial(), dial()
+		response, err := http.ReadResponse(bufio.NewReader(idle), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(max(idleTimeout, writeTimeout) + readTimeout)
+		synctest.Wait()
+		for name, c := range map[string]net.Conn{"stuck": stuck, "idle": idle} {
+			if n, err := c.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("the %s connection: %d, %v", name, n, err)
+			}
+			_ = c.Close()
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestClientsThatReadNothing keep nobody waiting, and what waits for them is bounded.
