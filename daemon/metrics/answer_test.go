@@ -109,6 +109,7 @@ func TestConnectionsThatReadNothing(t *testing.T) {
 		if _, err := io.Copy(io.Discard, response.Body); err != nil {
 			t.Fatal(err)
 		}
+		_ = response.Body.Close()
 		time.Sleep(max(idleTimeout, writeTimeout) + readTimeout)
 		synctest.Wait()
 		for name, c := range map[string]net.Conn{"stuck": stuck, "idle": idle} {
