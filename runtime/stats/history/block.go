@@ -36,7 +36,7 @@ const (
 	// blockRows is how many rows a block can have, headRows how many are kept without compression, minRows how many there is room for
 	// at first.
 	blockRows = 128
-	headRows  = 32
+	headRows  = 16
 	minRows   = 2
 	// maxColumns is how many metrics a block can have: as many as a byte can tell apart.
 	maxColumns = 256
