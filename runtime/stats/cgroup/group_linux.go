@@ -38,12 +38,37 @@ type Group struct {
 	// readAt is when it was read last.
 	readAt time.Duration
 	// seldom is what changes seldom, as it was at seldomAt.
-	seldom   metric.Set
+	seldom   few
 	seldomAt time.Duration
 	// rest is what stays as it is until the CPU time is not usage any more; hasRest is false if it was never read.
-	rest    metric.Set
+	rest    few
 	usage   uint64
 	hasRest bool
+}
+
+// few are the numbers of a set, of which there are few: a node has hundreds of groups.
+type few []number
+
+type number struct {
+	id    metric.ID
+	value uint64
+}
+
+// fewOf returns the numbers of a set, in the place of others.
+func fewOf(instead few, s *metric.Set) few {
+	out := instead[:0]
+	for id := range metric.Count {
+		if v, ok := s.Get(id); ok {
+			out = append(out, number{id, v})
+		}
+	}
+	return out
+}
+
+func (f few) putInto(s *metric.Set) {
+	for _, n := range f {
+		s.Put(n.id, n.value)
+	}
 }
 
 // part is a cgroup in one hierarchy.
@@ -228,16 +253,16 @@ func (r *run) read() error {
 		return fs.ErrNotExist
 	}
 	if r.all {
-		g.seldom, g.seldomAt = r.seldom.Set, now
+		g.seldom, g.seldomAt = fewOf(g.seldom, &r.seldom.Set), now
 	}
 	if !r.resting() {
-		g.rest = r.rest.Set
+		g.rest = fewOf(g.rest, &r.rest.Set)
 		g.usage, g.hasRest = r.numbers.Get(metric.CPUUsage)
 	}
 	g.readAt = now
 	g.reads++
-	r.numbers.Merge(&g.seldom)
-	r.numbers.Merge(&g.rest)
+	g.seldom.putInto(&r.numbers.Set)
+	g.rest.putInto(&r.numbers.Set)
 	r.numbers.finish()
 	return nil
 }
