@@ -4,13 +4,10 @@
 package daemon
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -24,27 +21,19 @@ import (
 	"github.com/noded/noded/runtime/stats/sources"
 )
 
-const (
-	// historyFile is the file in state.directory with what was used, and damagedFile one that could not be read.
-	historyFile = "stats-history"
-	damagedFile = historyFile + ".damaged"
-	// historyBuffer is how much of the file is written at once.
-	historyBuffer = 64 << 10
-)
-
 // usage is what noded knows of what the node uses.
 type usage struct {
 	log     *slog.Logger
 	sampler *stats.Sampler
-	// history is nil if none is kept. directory is where it is over a restart; empty for nowhere.
-	history   *history.Store
-	directory string
-	health    service.StatsHealth
+	// history is nil if none is kept, file where it is over a restart.
+	history *history.Store
+	file    historyFile
+	health  service.StatsHealth
 }
 
 // newUsage puts together what the configuration names. name is that of the node, root the root directory of the machine, c knows who is who.
 func newUsage(cfg *config.Config, name, root string, c *containers, logger *slog.Logger) *usage {
-	u := &usage{log: logger, directory: cfg.State.Directory}
+	u := &usage{log: logger}
 	proc, sys := filepath.Join(root, "proc"), filepath.Join(root, "sys")
 	tree, err := cgroup.Open(cgroup.Config{Root: cfg.Stats.CgroupRoot, Proc: proc, Sys: sys})
 	if err != nil {
@@ -53,6 +42,7 @@ func newUsage(cfg *config.Config, name, root string, c *containers, logger *slog
 	}
 	if cfg.Stats.History > 0 {
 		u.history = history.New(history.Config{MaxBytes: int64(cfg.Stats.HistoryBytes), Retention: cfg.Stats.History})
+		u.file = historyFile{log: logger, store: u.history, directory: cfg.State.Directory}
 	}
 	reader := host.New(host.Config{Proc: proc, Sys: sys, Logger: logger})
 	u.sampler = stats.New(stats.Config{
@@ -71,11 +61,11 @@ func newUsage(cfg *config.Config, name, root string, c *containers, logger *slog
 
 // run looks at the node until ctx ends. What was used before is there from the first look on, and is kept at the end.
 func (u *usage) run(ctx context.Context) {
-	u.load()
+	u.file.load(ctx)
 	if err := u.sampler.Run(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		u.log.Error("what is used is not looked at any more", "err", err)
 	}
-	u.save()
+	u.file.save()
 }
 
 // historyBytes is how much memory history takes.
@@ -84,70 +74,6 @@ func (u *usage) historyBytes() int64 {
 		return 0
 	}
 	return u.history.Bytes()
-}
-
-// load reads what an earlier noded has kept. A file that cannot be read is put aside, so that it is told of once.
-func (u *usage) load() {
-	if u.history == nil || u.directory == "" {
-		return
-	}
-	path := filepath.Join(u.directory, historyFile)
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return
-	case err != nil:
-		u.log.Warn("what was used before cannot be read", "err", err)
-		return
-	}
-	defer f.Close()
-	if err := u.history.Load(bufio.NewReaderSize(f, historyBuffer)); err != nil {
-		u.log.Warn("what was used before cannot be read, or not all of it", "file", path, "err", err)
-		if err := os.Rename(path, filepath.Join(u.directory, damagedFile)); err != nil {
-			u.log.Warn("a damaged file stays where it is", "err", err)
-		}
-	}
-}
-
-// save keeps what was used for the next noded. Either the whole file is there, or the one before.
-func (u *usage) save() {
-	if u.history == nil || u.directory == "" {
-		return
-	}
-	if err := u.write(filepath.Join(u.directory, historyFile)); err != nil {
-		u.log.Warn("what was used is lost with this restart", "err", err)
-	}
-}
-
-func (u *usage) write(path string) (err error) {
-	// One that a crash has left is written over.
-	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("keep history: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("keep history: %w", errors.Join(err, f.Close(), os.Remove(f.Name())))
-		}
-	}()
-	w := bufio.NewWriterSize(f, historyBuffer)
-	if err := u.history.Save(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	// A file without contents must not take the place of the one before when the machine goes down.
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		u.log.Warn("close the file of history", "err", err)
-	}
-	return nil
 }
 
 // layers returns the writable layers of containers.

@@ -165,7 +165,7 @@ func TestStatsHistory(t *testing.T) {
 	if err := os.WriteFile(file, []byte("no history"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const told = "what was used before cannot be read"
+	const told = "what was used before noded started is not known: the file that it was kept in is something else"
 	third := start(t, &fakeJournal{}, stateYAML(state), nil)
 	waitFor(t, func() bool { return strings.Contains(third.log.String(), told) })
 	waitFor(t, func() bool { return len(query(third).GetSeries()) > 0 })

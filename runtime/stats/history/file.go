@@ -58,6 +58,7 @@ func (s *Store) Save(w io.Writer) error {
 	}
 	var e encoder
 	var record []byte
+	records := uint64(0)
 	for _, x := range s.everything() {
 		if x.head.rows() > 0 {
 			data, err := e.encode(&x.head)
@@ -71,7 +72,11 @@ func (s *Store) Save(w io.Writer) error {
 			if _, err := w.Write(record); err != nil {
 				return fmt.Errorf("save history: %w", err)
 			}
+			records++
 		}
+	}
+	if _, err := w.Write(appendEnd(nil, records)); err != nil {
+		return fmt.Errorf("save history: %w", err)
 	}
 	return nil
 }
@@ -123,6 +128,11 @@ func appendRecord(to []byte, x *saved) (record []byte, left []block) {
 	return appendFrame(to, body), left
 }
 
+// appendEnd appends the last frame. It has no name, which every record has.
+func appendEnd(to []byte, records uint64) []byte {
+	return appendFrame(to, binary.AppendUvarint([]byte{0}, records))
+}
+
 // Load adds what Save wrote, but for what is older than the retention. It is meant for a Store that has nothing yet. An error says why
 // not all could be read, and is an ErrNotHistory, ErrVersion, ErrDamaged, or that of the reader; what came before the damage is kept. Memory is
 // bounded whatever the file says.
@@ -131,17 +141,39 @@ func (s *Store) Load(r io.Reader) error {
 	if err := l.header(); err != nil {
 		return err
 	}
-	for n := 0; ; n++ {
+	for n := uint64(0); ; n++ {
 		body, err := l.frame()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
+		switch {
+		case err != nil:
+			err = eofIs(err, ErrDamaged)
+		case isEnd(body):
+			if err = l.end(body, n); err == nil {
+				return nil
+			}
+		default:
 			err = l.record(body)
 		}
 		if err != nil {
 			return fmt.Errorf("load history: after %d records: %w", n, err)
 		}
+	}
+}
+
+func isEnd(body []byte) bool { return len(body) > 0 && body[0] == 0 }
+
+// end checks the last frame, which tells how many records there are and has nothing behind it.
+func (l *loader) end(body []byte, records uint64) error {
+	count, n := binary.Uvarint(body[1:])
+	if n <= 0 || n != len(body)-1 || count != records {
+		return ErrDamaged
+	}
+	switch _, err := io.ReadFull(l.reader, l.buffer[:1]); {
+	case err == nil:
+		return ErrDamaged
+	case errors.Is(err, io.EOF):
+		return nil
+	default:
+		return err
 	}
 }
 
