@@ -425,24 +425,38 @@ func (l *looker) readNetwork(c *slot, u *Usage) bool {
 	return true
 }
 
+// problem is what is known only in part, and why.
+type problem struct {
+	text string
+	// figures are missing, not only names.
+	figures bool
+}
+
 // troubles says what is known only in part, and whether figures are among it.
 func (l *looker) troubles() (out []string, incomplete bool) {
-	if l.tree == nil {
-		out = append(out, "there are no cgroups that can be read: only the node itself has figures")
-	} else if l.listError != nil {
-		out = append(out, fmt.Sprintf("the cgroups cannot all be listed: %v", l.listError))
+	for _, p := range append(l.missingFigures(), l.names.troubles(l.plan.nameless)...) {
+		out = append(out, p.text)
+		incomplete = incomplete || p.figures
 	}
-	if l.host == nil {
-		out = append(out, "the node itself cannot be read: it has no figures, and pods have no network")
-	}
-	if l.failed > 0 {
-		out = append(out, fmt.Sprintf("%d of the figures cannot be read, the first of them because of %v", l.failed, l.failure))
-	}
-	incomplete = len(out) > 0
-	out = append(out, l.names.troubles(l.plan.nameless)...)
 	if slices.Equal(out, l.problems) {
 		return l.problems, incomplete // so that there are not two of the same
 	}
 	l.problems = out
 	return out, incomplete
+}
+
+func (l *looker) missingFigures() (out []problem) {
+	add := func(format string, args ...any) { out = append(out, problem{fmt.Sprintf(format, args...), true}) }
+	if l.tree == nil {
+		add("there are no cgroups that can be read: only the node itself has figures")
+	} else if l.listError != nil {
+		add("the cgroups cannot all be listed: %v", l.listError)
+	}
+	if l.host == nil {
+		add("the node itself cannot be read: it has no figures, and pods have no network")
+	}
+	if l.failed > 0 {
+		add("%d of the figures cannot be read, the first of them because of %v", l.failed, l.failure)
+	}
+	return out
 }

@@ -133,8 +133,8 @@ func slicePath(slice string) string {
 }
 
 // troubles says what of the names is missing or may be old; nameless is how many pods and containers are known by their cgroups only.
-func (n *names) troubles(nameless int) []string {
-	var out []string
+func (n *names) troubles(nameless int) (out []problem) {
+	add := func(format string, args ...any) { out = append(out, problem{text: fmt.Sprintf(format, args...)}) }
 	if n.known != nil {
 		for i := range n.known.Runtimes {
 			r := &n.known.Runtimes[i]
@@ -143,12 +143,12 @@ func (n *names) troubles(nameless int) []string {
 				name = r.Socket
 			}
 			if r.Err != nil && (!r.Since.IsZero() || !errors.Is(r.Err, fs.ErrNotExist)) {
-				out = append(out, fmt.Sprintf("%s does not answer: %v: names of pods and containers may be old", name, r.Err))
+				add("%s does not answer: %v: names of pods and containers may be old", name, r.Err)
 			}
 		}
 	}
 	if nameless > 0 {
-		out = append(out, fmt.Sprintf("%d pods and containers are known by their cgroups only, not by name", nameless))
+		add("%d pods and containers are known by their cgroups only, not by name", nameless)
 	}
 	return out
 }

@@ -399,11 +399,12 @@ func (x *GetHealthResponse) GetOpenStreams() uint32 {
 // SourceHealth is the state of one source that noded reads.
 type SourceHealth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the source: journal, logs, and runtime/NAME for each container runtime.
+	// Name of the source: journal, logs, stats, and runtime/NAME for each container runtime.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// State of the source.
 	State SourceState `protobuf:"varint,2,opt,name=state,proto3,enum=noded.v1.SourceState" json:"state,omitempty"`
-	// A sentence for people. When the state is OK it is empty, or says that a machine of this kind does not have the source.
+	// A sentence for people. When the state is OK it is empty, or says that a machine of this kind does not have the source, or what is
+	// missing for want of another source: names, of stats.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Time of the newest record. Unset when the source has none.
 	NewestRecordTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=newest_record_time,json=newestRecordTime,proto3" json:"newest_record_time,omitempty"`
