@@ -80,7 +80,8 @@ func (c clocked) now() *stats.Snapshot {
 const (
 	appCores, proxyCores, dbCores = 0.3, 0.1, 0.05
 	appBytes, proxyBytes, dbBytes = 200 << 20, 30 << 20, 1 << 30
-	limitBytes                    = 2 << 30
+	limitBytes, writableBytes     = 2 << 30, 5 << 20
+	tasks                         = 7
 	throttledShare                = 0.25
 )
 
@@ -92,7 +93,10 @@ func truth(step uint64) *stats.Snapshot {
 		n.Put(metric.MemoryWorkingSet, bytes)
 		n.Put(metric.CPUPeriods, 1000+10*seconds)
 		n.Put(metric.CPUThrottledPeriods, 100+uint64(10*throttledShare*2)*seconds/2)
+		// Those that a busy Prometheus may have of an earlier step stay the same.
 		n.Put(metric.MemoryLimit, limitBytes)
+		n.Put(metric.FilesystemWritableBytes, writableBytes)
+		n.Put(metric.Processes, tasks)
 		return n
 	}
 	// The network is of the pod, all containers have it in common.
@@ -400,8 +404,6 @@ func dashboardTruth() map[string]shown {
 	unit := func(v float64) shown {
 		return shown{labels: []string{"unit"}, want: map[string]float64{"kubelet.service": v}}
 	}
-	const seconds = steps * float64(lapse/time.Second)
-	value := func(id metric.ID) float64 { return float64(id+1) * (1000 + seconds) }
 	disks := perSecond(metric.IOReadBytes) + perSecond(metric.IOWriteBytes)
 	limits := containers(float64(appBytes)/limitBytes, float64(proxyBytes)/limitBytes, float64(dbBytes)/limitBytes)
 	limits.now = true
@@ -418,11 +420,11 @@ func dashboardTruth() map[string]shown {
 		"Network of pods 0":      pods(perSecond(metric.NetworkReceiveBytes), perSecond(metric.NetworkReceiveBytes)),
 		"Network of pods 1":      pods(perSecond(metric.NetworkTransmitBytes), perSecond(metric.NetworkTransmitBytes)),
 		"Disks of pods 0":        pods(2*disks, disks),
-		"Writable layers 0":      pods(2*value(metric.FilesystemWritableBytes), value(metric.FilesystemWritableBytes)),
+		"Writable layers 0":      pods(2*writableBytes, writableBytes),
 		"CPU of units 0":         unit(0.125),
 		"Memory of units 0":      unit(64 << 20),
 		"Disks of units 0":       unit(disks),
-		"Tasks of units 0":       unit(value(metric.Processes)),
+		"Tasks of units 0":       unit(tasks),
 		"Version 0":              nodeNow(1),
 		"Known only in part 0":   nodeNow(0),
 		"Open streams 0":         nodeNow(3),
