@@ -25,7 +25,7 @@ const cniConfig = `{
 `
 
 // configHead and the rest are for fmt.Sprintf with the work directory, the version of the configuration, the image of sandboxes,
-// the directory of CNI's plugins and the path of runc, in this order.
+// the directory of CNI's plugins, the path of runc and whether systemd makes cgroups, in this order.
 const configHead = `version = %[2]d
 root = "%[1]s/private/root"
 state = "%[1]s/private/state"
@@ -50,7 +50,7 @@ const config1 = configHead + `
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
         BinaryName = "%[5]s"
-        SystemdCgroup = false
+        SystemdCgroup = %[6]t
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "%[4]s"
     conf_dir = "%[1]s/cni"
@@ -68,7 +68,7 @@ const config2 = configHead + `
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
       BinaryName = "%[5]s"
-      SystemdCgroup = false
+      SystemdCgroup = %[6]t
   [plugins."io.containerd.cri.v1.runtime".cni]
     bin_dirs = ["%[4]s"]
     conf_dir = "%[1]s/cni"
@@ -80,7 +80,7 @@ func (r *Runtime) writeConfig(runc string) error {
 	if r.config.Release == Current {
 		text, version = config2, 3
 	}
-	text = fmt.Sprintf(text, r.workdir, version, PauseImage, cniDirectory, runc)
+	text = fmt.Sprintf(text, r.workdir, version, PauseImage, cniDirectory, runc, r.config.SystemdCgroup)
 	if err := os.WriteFile(filepath.Join(r.workdir, "config.toml"), []byte(text), 0o600); err != nil {
 		return fmt.Errorf("configure containerd: %w", err)
 	}

@@ -26,8 +26,14 @@ const (
 	PauseImage = "noded.test/pause:1"
 )
 
+// EnvWorkload is the variable of the environment that names the program of package workload. Without it that is built.
+const EnvWorkload = "NODED_WORKLOAD"
+
 // workload is the program of package workload, built once for all tests of a process.
 var workload = sync.OnceValues(func() ([]byte, error) {
+	if file := os.Getenv(EnvWorkload); file != "" {
+		return os.ReadFile(file)
+	}
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -92,7 +93,7 @@ func (r *Runtime) sandboxConfig(p *Pod) *cri.PodSandboxConfig {
 		Labels:       labels,
 		Annotations:  annotations,
 		Linux: &cri.LinuxPodSandboxConfig{
-			CgroupParent: path.Join("/", r.name, "kubepods", "burstable", "pod"+p.UID),
+			CgroupParent: r.cgroupParent(p),
 			SecurityContext: &cri.LinuxSandboxSecurityContext{
 				NamespaceOptions: &cri.NamespaceOption{Pid: cri.NamespaceMode_CONTAINER},
 			},
@@ -105,6 +106,19 @@ func (r *Runtime) sandboxConfig(p *Pod) *cri.PodSandboxConfig {
 	}
 	return config
 }
+
+// cgroupParent returns the cgroup of a pod, as the kubelet calls it.
+func (r *Runtime) cgroupParent(p *Pod) string {
+	if r.config.SystemdCgroup {
+		root := r.slice()
+		names := []string{root, root + "-kubepods", root + "-kubepods-burstable", root + "-kubepods-burstable-pod" + strings.ReplaceAll(p.UID, "-", "_")}
+		return "/" + strings.Join(names, ".slice/") + ".slice"
+	}
+	return path.Join("/", r.name, "kubepods", "burstable", "pod"+p.UID)
+}
+
+// slice is the name, without its end, of systemd's slice for what the runtime runs.
+func (r *Runtime) slice() string { return strings.ReplaceAll(r.name, "-", "_") }
 
 // LogDirectory is where the logs of its containers are, in directories by their names.
 func (p *RunningPod) LogDirectory() string {

@@ -49,7 +49,13 @@ type Config struct {
 	Release Release
 	// PodsDirectory is the path by which containerd knows LogRoot, as where noded finds it at that path. Empty: by no other path.
 	PodsDirectory string
+	// SystemdCgroup has systemd, which must be PID 1, make the cgroups of containers. Their processes are then in the process namespace of this
+	// machine.
+	SystemdCgroup bool
 }
+
+// EnvSystemdCgroup is the variable of the environment with which Start sets SystemdCgroup, if it is "true".
+const EnvSystemdCgroup = "NODED_SYSTEMD_CGROUP"
 
 // Runtime is a containerd with what it needs. Its methods are safe for concurrent use, but Up, Down and Kill one at a time.
 type Runtime struct {
@@ -75,7 +81,7 @@ type Runtime struct {
 // Start runs a containerd for as long as the test. A machine that cannot skips the test; with CI=true it fails it.
 func Start(tb testing.TB, release Release) *Runtime {
 	tb.Helper()
-	return StartWith(tb, Config{Release: release})
+	return StartWith(tb, Config{Release: release, SystemdCgroup: os.Getenv(EnvSystemdCgroup) == "true"})
 }
 
 // StartWith is Start with a choice.
@@ -180,7 +186,11 @@ func (r *Runtime) startSupervisor() error {
 		goruntime.LockOSThread()
 		defer goruntime.UnlockOSThread()
 		defer close(r.exited)
-		cmd := exec.Command("/bin/sh", append([]string{"-c", runScript, "run.sh", r.name, r.workdir, r.config.PodsDirectory}, r.cgroups...)...)
+		slice := ""
+		if r.config.SystemdCgroup {
+			slice = r.slice() + ".slice"
+		}
+		cmd := exec.Command("/bin/sh", append([]string{"-c", runScript, "run.sh", r.name, r.workdir, r.config.PodsDirectory, slice}, r.cgroups...)...)
 		cmd.Stdout, cmd.Stderr = output, &stderr
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Unshareflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM, Setsid: true,
@@ -200,7 +210,7 @@ func (r *Runtime) startSupervisor() error {
 		<-r.exited
 		return fmt.Errorf("start the namespaces of containerd: %w\n%s", err, stderr.String())
 	}
-	// run.sh, unshare, and the first process of the new namespace.
+	// run.sh, unshare, and what it started: the first process of the new namespace, if there is one.
 	for _, unshare := range children(r.supervisor.Pid) {
 		for _, first := range children(unshare) {
 			r.pid = first
