@@ -34,7 +34,7 @@ TESTFLAGS ?=
 
 GO_LINT := go tool -modfile=tools/lint/go.mod golangci-lint
 GO_BUF := go tool -modfile=tools/buf/go.mod buf
-SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/containerd/run.sh test/docker/run.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
+SHELL_FILES := .ci/run test/deps.sh test/testnode/boot.sh test/containerd/run.sh test/docker/run.sh test/cgroup2/e2e.sh test/cgroup2/run.sh test/cgroup2/init.sh test/cgroup2/test.sh test/fuzz.sh test/demo/kubelet.sh tools/version.sh tools/generate.sh tools/verify.sh packaging/build.sh
 SHELL_SNIPPETS := $(wildcard packaging/deb/p* packaging/rpm/p*)
 
 .PHONY: help
@@ -111,6 +111,11 @@ dist/e2e:
 	VERSION=99.0.0 packaging/build.sh dist/e2e/new deb $(HOSTARCH)
 	VERSION=99.0.0 packaging/build.sh dist/e2e/new rpm $(HOSTARCH)
 
+.PHONY: e2e-cgroup2
+e2e-cgroup2: deps containerd ## Run noded on cgroup v2 with systemd, in a virtual machine (PACKAGES=, TESTFLAGS=-test.run=...)
+	@test/deps.sh cgroup2
+	VERSION=$(VERSION) TESTFLAGS="$(TESTFLAGS)" test/cgroup2/e2e.sh $(filter-out ./...,$(PACKAGES))
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME
 	FUZZTIME=$(FUZZTIME) test/fuzz.sh $(PACKAGES)
@@ -150,7 +155,7 @@ microbench: deps ## Run the benchmarks of the packages (BENCH=regexp, PACKAGES=)
 .PHONY: lint
 lint: verify ## Check style, import rules, API rules and scripts
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted" >&2; exit 1; fi
-	go vet -tags e2e ./...
+	go vet -tags e2e,cgroup2 ./...
 	cd test/metricsserver && go vet ./... && go mod tidy -diff
 	$(GO_LINT) run ./...
 	$(GO_BUF) lint proto
