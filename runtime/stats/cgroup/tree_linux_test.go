@@ -89,6 +89,67 @@ func TestFixtures(t *testing.T) {
 			metric.PressureCPUSome: 7617593000, metric.PressureCPUFull: 0, metric.PressureMemorySome: 2875000, metric.PressureMemoryFull: 769000,
 			metric.PressureIOSome: 13986444000, metric.PressureIOFull: 6080440000,
 		}},
+		{"recorded2.txtar", "/", 2, values{
+			metric.CPUUsage: 36896000000, metric.CPUUser: 15092000000, metric.CPUSystem: 21804000000,
+			metric.CPUPeriods: 0, metric.CPUThrottledPeriods: 0, metric.CPUThrottled: 0,
+			metric.MemoryRSS: 25534464, metric.MemoryAnon: 25534464, metric.MemoryCache: 116523008, metric.MemoryFile: 116523008,
+			metric.MemoryActiveFile: 16384000, metric.MemoryShmem: 53157888, metric.MemoryMapped: 42803200, metric.MemorySlab: 5037792,
+			metric.MemorySlabReclaimable: 3985216, metric.MemoryKernel: 6651904, metric.MemoryFaults: 60524, metric.MemoryMajorFaults: 417,
+			metric.IOReadBytes: 4096 + 1102848, metric.IOWriteBytes: 4096, metric.IOReads: 1 + 57, metric.IOWrites: 1,
+			metric.PressureCPUSome: 5671895000, metric.PressureCPUFull: 0, metric.PressureMemorySome: 0, metric.PressureMemoryFull: 0,
+			metric.PressureIOSome: 324676000, metric.PressureIOFull: 267213000,
+		}},
+		{"recorded2.txtar", "/system.slice/web.service", 2, values{
+			metric.CPUUsage: 15752543000, metric.CPUUser: 1142497000, metric.CPUSystem: 14610046000,
+			metric.CPUPeriods: 430, metric.CPUThrottledPeriods: 383, metric.CPUThrottled: 43988792000, metric.CPULimit: 400, metric.CPUShares: 421,
+			metric.MemoryUsage: 33501184, metric.MemoryWorkingSet: 33501184 - 172032, metric.MemoryRSS: 28360704, metric.MemoryAnon: 28360704,
+			metric.MemoryCache: 184320, metric.MemoryFile: 184320, metric.MemoryActiveFile: 12288, metric.MemoryShmem: 0, metric.MemoryMapped: 0,
+			metric.MemorySlab: 105480, metric.MemorySlabReclaimable: 10712, metric.MemoryKernel: 589824,
+			metric.MemorySwap: 56385536, metric.MemorySwapLimit: 64 << 20, metric.MemoryPeak: 33558528, metric.MemoryLimit: 32 << 20,
+			metric.MemoryFaults: 19403, metric.MemoryMajorFaults: 515, metric.MemoryFailures: 987, metric.OOMKills: 1,
+			metric.Processes: 8, metric.ProcessLimit: 99,
+			// Of the disk that it swaps to, and of that of its file.
+			metric.IOReadBytes: 1126400 + 1056768, metric.IOWriteBytes: 67678208 + 3170304, metric.IOReads: 275 + 18, metric.IOWrites: 16523 + 54,
+			metric.PressureCPUSome: 28518177000, metric.PressureCPUFull: 26747244000, metric.PressureMemorySome: 17710332000, metric.PressureMemoryFull: 13945449000,
+			metric.PressureIOSome: 2439380000, metric.PressureIOFull: 1243531000,
+		}},
+		{"recorded2.txtar", scopeSystemd, 2, values{
+			metric.CPUUsage: 1163751000, metric.CPUUser: 182875000, metric.CPUSystem: 980875000,
+			metric.CPUPeriods: 31, metric.CPUThrottledPeriods: 29, metric.CPUThrottled: 3376067000, metric.CPULimit: 300, metric.CPUShares: 64,
+			metric.MemoryUsage: 9224192, metric.MemoryWorkingSet: 9224192, metric.MemoryRSS: 8814592, metric.MemoryAnon: 8814592,
+			metric.MemoryCache: 0, metric.MemoryFile: 0, metric.MemoryActiveFile: 0, metric.MemoryShmem: 0, metric.MemoryMapped: 0,
+			metric.MemorySlab: 139920, metric.MemorySlabReclaimable: 18640, metric.MemoryKernel: 409600,
+			metric.MemorySwap: 0, metric.MemoryPeak: 64 << 20, metric.MemoryLimit: 64 << 20,
+			metric.MemoryFaults: 1030, metric.MemoryMajorFaults: 0, metric.MemoryFailures: 36, metric.OOMKills: 1,
+			metric.Processes: 8, metric.ProcessLimit: 3568, // systemd's default
+			metric.IOReadBytes: 0, metric.IOWriteBytes: 0, metric.IOReads: 0, metric.IOWrites: 0,
+			metric.PressureCPUSome: 2026297000, metric.PressureCPUFull: 1857705000, metric.PressureMemorySome: 53281000, metric.PressureMemoryFull: 11964000,
+			metric.PressureIOSome: 0, metric.PressureIOFull: 0,
+		}},
+		// With its sandbox, and the process of its container that was killed.
+		{"recorded2.txtar", podSystemd, 2, values{
+			metric.CPUUsage: 1683522000, metric.CPUUser: 359587000, metric.CPUSystem: 1323935000,
+			metric.CPUPeriods: 0, metric.CPUThrottledPeriods: 0, metric.CPUThrottled: 0, metric.CPUShares: 1024,
+			metric.MemoryUsage: 14053376, metric.MemoryWorkingSet: 14053376, metric.MemoryRSS: 13275136, metric.MemoryAnon: 13275136,
+			metric.MemoryCache: 0, metric.MemoryFile: 0, metric.MemoryActiveFile: 0, metric.MemoryShmem: 0, metric.MemoryMapped: 0,
+			metric.MemorySlab: 285864, metric.MemorySlabReclaimable: 68840, metric.MemoryKernel: 778240, metric.MemorySwap: 0, metric.MemoryPeak: 71938048,
+			metric.MemoryFaults: 1632, metric.MemoryMajorFaults: 0, metric.MemoryFailures: 36, metric.OOMKills: 1, metric.Processes: 14,
+			metric.IOReadBytes: 0, metric.IOWriteBytes: 0, metric.IOReads: 0, metric.IOWrites: 0,
+			metric.PressureCPUSome: 2215097000, metric.PressureCPUFull: 1951340000, metric.PressureMemorySome: 53290000, metric.PressureMemoryFull: 11960000,
+			metric.PressureIOSome: 0, metric.PressureIOFull: 0,
+		}},
+		{"recorded2.txtar", podDirect + "/" + id, 2, values{
+			metric.CPUUsage: 1171188000, metric.CPUUser: 234237000, metric.CPUSystem: 936951000,
+			metric.CPUPeriods: 28, metric.CPUThrottledPeriods: 25, metric.CPUThrottled: 3249116000, metric.CPULimit: 300, metric.CPUShares: 64,
+			metric.MemoryUsage: 11403264, metric.MemoryWorkingSet: 11403264, metric.MemoryRSS: 8896512, metric.MemoryAnon: 8896512,
+			metric.MemoryCache: 0, metric.MemoryFile: 0, metric.MemoryActiveFile: 0, metric.MemoryShmem: 0, metric.MemoryMapped: 0,
+			metric.MemorySlab: 140680, metric.MemorySlabReclaimable: 18640, metric.MemoryKernel: 409600,
+			metric.MemorySwap: 0, metric.MemorySwapLimit: 0, metric.MemoryPeak: 64 << 20, metric.MemoryLimit: 64 << 20,
+			metric.MemoryFaults: 1766, metric.MemoryMajorFaults: 0, metric.MemoryFailures: 20, metric.OOMKills: 1, metric.Processes: 8,
+			metric.IOReadBytes: 0, metric.IOWriteBytes: 0, metric.IOReads: 0, metric.IOWrites: 0,
+			metric.PressureCPUSome: 2013304000, metric.PressureCPUFull: 1821374000, metric.PressureMemorySome: 12266000, metric.PressureMemoryFull: 12031000,
+			metric.PressureIOSome: 0, metric.PressureIOFull: 0,
+		}},
 	} {
 		for _, kept := range []bool{true, false} {
 			tree, err := Open(unpack(t, tt.archive))
@@ -127,6 +188,8 @@ func TestListFixtures(t *testing.T) {
 		"hybrid.txtar": {"/", "/kubepods.slice", "/kubepods.slice/kubepods-burstable.slice", podSystemd, scopeSystemd, "/system.slice", "/system.slice/cron.service"},
 		"v2.txtar": {"/", "/init.scope", "/kubepods.slice", "/kubepods.slice/kubepods-burstable.slice", podSystemd,
 			podSystemd + "/cri-containerd-" + sandboxID + ".scope", scopeSystemd, "/system.slice", "/system.slice/ssh.service"},
+		"recorded2.txtar": {"/", "/kubepods", "/kubepods.slice", "/kubepods.slice/kubepods-burstable.slice", podSystemd, scopeSystemd,
+			"/kubepods/burstable", podDirect, podDirect + "/" + id, "/system.slice", "/system.slice/web.service"},
 	} {
 		tree, err := Open(unpack(t, archive))
 		must(t, err)
