@@ -140,7 +140,8 @@ func (s *Sampler) subjects(snapshot *Snapshot) []subject {
 	add(subject{name: historyNode, entity: snapshot.Node.Entity})
 	for i := range snapshot.Usages {
 		e := snapshot.Usages[i].Entity
-		add(subject{name: historyName(e), entity: e})
+		name := historyName(e)
+		add(subject{name: name, entity: named(s.config.History, name, e)})
 	}
 	for _, name := range s.config.History.Entities() {
 		if !live[name] {

@@ -214,7 +214,7 @@ func (t *together) put(values []HistoryValue) []HistoryValue {
 func (l *looker) append(s *slot, t time.Time, values []HistoryValue) {
 	h := l.sampler.config.History
 	if s.past.described != s.entity {
-		if about, err := json.Marshal(identityOf(s.entity)); err == nil {
+		if about, err := json.Marshal(identityOf(named(h, s.past.name, s.entity))); err == nil {
 			h.Describe(s.past.name, about)
 		}
 		s.past.described = s.entity
@@ -222,6 +222,17 @@ func (l *looker) append(s *slot, t time.Time, values []HistoryValue) {
 	if len(values) > 0 {
 		h.Append(s.past.name, t, values)
 	}
+}
+
+// named returns an Entity as history knows it if it has no name itself: after a restart of noded a runtime may not answer, or not yet.
+func named(h History, name string, e *Entity) *Entity {
+	if e.Nameless {
+		if known := entityOf(h.About(name)); known != nil && known.Key.Kind == e.Key.Kind && known.Key.ID == e.Key.ID && !known.Nameless {
+			known.Key = e.Key
+			return known
+		}
+	}
+	return e
 }
 
 // identity is what history keeps of an Entity. Its JSON survives in the state directory, and so must the values of kinds and types.

@@ -348,7 +348,7 @@ func TestQuery(t *testing.T) {
 			"all kinds": {QueryRequest{Selection: Selection{Kinds: all, Units: []string{"ssh"}}, Metrics: []metric.ID{metric.MemoryWorkingSet}}, []string{
 				"1 n1 memory_working_set 1073741824.000",
 				"2 jobs/batch memory_working_set 3145728.000 ended", "2 prod/web memory_working_set 29360128.000",
-				"3 /redis redis memory_working_set 10485760.000",
+				"3 /cache redis memory_working_set 10485760.000", // it has lost that name
 				"3 jobs/batch/batch batch memory_working_set 3145728.000 ended",
 				"3 prod/web/main app memory_working_set 41943040.000 ended", "3 prod/web/main app2 memory_working_set 8388608.000",
 				"3 prod/web/side side memory_working_set 0.000", "4 ssh.service memory_working_set 5242880.000",
@@ -379,6 +379,46 @@ func TestQuery(t *testing.T) {
 		}
 		if err := bounded(MaxQuerySeries+1, 0); !errors.Is(err, journal.ErrInvalidQuery) || bounded(MaxQuerySeries, 0) != nil {
 			t.Errorf("bounded: %v", err)
+		}
+	})
+}
+
+// TestHistoryHasNames: what has no name after a restart, since its runtime does not answer, has in history the name that it had, and keeps it.
+func TestHistoryHasNames(t *testing.T) {
+	t.Parallel()
+	h := newHistory()
+	run(t, func(w *world, c *Config) {
+		node(w, c)
+		c.History = h
+	}, func(t *testing.T, _ *world, s *Sampler) { after(t, s, 21*time.Second) })
+	run(t, func(w *world, c *Config) {
+		node(w, c)
+		c.History = h
+		w.names = &inventory.Snapshot{Runtimes: []inventory.RuntimeStatus{{Name: "containerd", Err: errors.New("connection refused")}}}
+	}, func(t *testing.T, _ *world, s *Sampler) {
+		after(t, s, 21*time.Second)
+		r, err := s.Query(t.Context(), QueryRequest{
+			Selection: Selection{Kinds: []Kind{KindPod, KindContainer}, Pods: &inventory.PodSelector{Namespace: "prod", Names: []string{"web"}}},
+			Metrics:   []metric.ID{metric.MemoryWorkingSet},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i := range r.Series {
+			got = append(got, seriesLine(&r.Series[i]))
+		}
+		// Without names the sandbox, of 1 MiB, is one of the containers.
+		if d := cmp.Diff([]string{
+			"2 prod/web memory_working_set 42467328.000", "3 prod/web/main app memory_working_set 41943040.000",
+			"3 prod/web/side side memory_working_set 0.000",
+		}, got); d != "" {
+			t.Error(d)
+		}
+		for _, name := range []string{"pod/u1", "container/app"} {
+			if e := entityOf(h.About(name)); e == nil || e.Nameless || e.Namespace != "prod" {
+				t.Errorf("%s is kept as %+v", name, e)
+			}
 		}
 	})
 }
