@@ -89,8 +89,10 @@ func (w *work) do(ctx context.Context, step string) error {
 		return err
 	case "alloc":
 		mib, err := strconv.Atoi(value)
-		w.allocate(mib)
-		return err
+		if err != nil {
+			return err
+		}
+		return w.allocate(mib)
 	case "child":
 		child := exec.CommandContext(ctx, "/proc/self/exe", value)
 		child.Stdout, child.Stderr = os.Stdout, os.Stderr
@@ -170,16 +172,6 @@ func (w *work) lines(ctx context.Context, value string, odd, even *os.File) erro
 }
 
 // allocate takes memory and writes to each page.
-func (w *work) allocate(mib int) {
-	for range mib {
-		block := make([]byte, 1<<20)
-		for i := 0; i < len(block); i += 4096 {
-			block[i] = 1
-		}
-		w.held = append(w.held, block)
-	}
-}
-
 func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
