@@ -13,7 +13,8 @@
 //
 // TestRecord records the fixture of runtime/stats/cgroup, see there.
 //
-// It needs Debian 12 on x86_64, root, and what "test/deps.sh cgroup2" installs.
+// It needs Debian 12 on x86_64, root, and what "test/deps.sh cgroup2" installs. What is mounted below the root directory is not there: /usr must be
+// on its file system.
 //
 // # Security
 //

@@ -101,7 +101,7 @@ nice timeout 1h qemu-system-x86_64 -machine pc,memory-backend=memory -accel tcg,
 	-chardev socket,id=shared,path="$work/shared.socket" -device vhost-user-fs-pci,chardev=shared,tag=shared \
 	-drive if=virtio,format=raw,file="$work/disk",cache=unsafe -drive if=virtio,format=raw,file="$work/swap",cache=unsafe \
 	-kernel "$kernel/boot/vmlinuz-$release" -initrd "$work/initrd" \
-	-append "console=ttyS0 quiet panic=-1 psi=1 mitigations=off systemd.unified_cgroup_hierarchy=1 systemd.show_status=1" \
+	-append "console=ttyS0 quiet panic=-1 psi=1 transparent_hugepage=never mitigations=off systemd.unified_cgroup_hierarchy=1 systemd.show_status=1" \
 	-serial file:"$shared/console" -serial stdio </dev/null &
 qemu=$!
 children="$children $qemu"
