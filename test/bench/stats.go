@@ -199,31 +199,60 @@ func sweep(ctx context.Context, program, name, prefix string, interval, span tim
 	return time.Duration(cost / looks), nil
 }
 
+// fullNode is the cgroups and logs of a node full of pods, of two containers and a sandbox each.
+type fullNode struct {
+	*tree
+	dir string
+}
+
+// makeFullNode makes one; what busy is makeTree says.
+func makeFullNode(ctx context.Context, busy int) (*fullNode, error) {
+	t, err := makeTree(ctx, idlePods, 3, busy)
+	if err != nil {
+		return nil, err
+	}
+	n := &fullNode{tree: t}
+	if n.dir, err = os.MkdirTemp("", "noded-bench-node"); err == nil {
+		err = errors.Join(t.makeLogs(n.logs()), os.Mkdir(n.journal(), 0o755))
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.remove())
+	}
+	return n, nil
+}
+
+func (n *fullNode) logs() string    { return filepath.Join(n.dir, "pods") }
+func (n *fullNode) journal() string { return filepath.Join(n.dir, "journal") }
+
+func (n *fullNode) remove() error {
+	err := n.tree.remove()
+	if n.dir != "" {
+		err = errors.Join(err, os.RemoveAll(n.dir))
+	}
+	return err
+}
+
+// start starts a noded that knows the pods by their logs and looks at them at an interval.
+func (n *fullNode) start(ctx context.Context, s *settings, interval string) (*daemon, error) {
+	return startConfigured(ctx, s.bin, n.journal(), s.engine, fmt.Sprintf(
+		"logs: {pods_directory: %q}\nruntime: {sockets: [%q], docker_socket: \"\"}\nstats: {interval: %s}\n", n.logs(), filepath.Join(n.dir, "none.sock"), interval))
+}
+
 // measureIdle measures noded on a node full of pods while nobody asks it anything.
 func (s *settings) measureIdle(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	fmt.Fprintf(stderr, "making cgroups of %d pods ...\n", idlePods)
-	t, err := makeTree(ctx, idlePods, 3, 0)
+	node, err := makeFullNode(ctx, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.remove()) }()
-	dir, err := os.MkdirTemp("", "noded-bench-idle")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	logs, journal := filepath.Join(dir, "pods"), filepath.Join(dir, "journal")
-	if err := errors.Join(t.makeLogs(logs), os.Mkdir(journal, 0o755)); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, node.remove()) }()
 	fmt.Fprintf(stdout, "\nnoded alone with %d pods of 2 containers and a sandbox, for %v\n\n", idlePods, s.span)
 	fmt.Fprintf(stdout, "| interval | CPU | aim | | resident at most | aim | | its own |\n|---|---:|---:|---|---:|---:|---|---:|\n")
 	for _, idle := range []struct {
 		interval string
 		cpu      float64
 	}{{"10s", 1}, {"1s", 3}} {
-		d, err := startConfigured(ctx, s.bin, journal, s.engine, fmt.Sprintf(
-			"logs: {pods_directory: %q}\nruntime: {sockets: [%q], docker_socket: \"\"}\nstats: {interval: %s}\n", logs, filepath.Join(dir, "none.sock"), idle.interval))
+		d, err := node.start(ctx, s, idle.interval)
 		if err != nil {
 			return err
 		}

@@ -10,8 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"time"
 
@@ -58,21 +56,12 @@ type counter struct {
 // measureWatch measures what StatsService.Watch sends of a full node that is looked at each second, a third of whose containers do something.
 func (s *settings) measureWatch(ctx context.Context, stdout, stderr io.Writer) (err error) {
 	fmt.Fprintf(stderr, "making cgroups of %d pods that do something ...\n", idlePods)
-	t, err := makeTree(ctx, idlePods, 3, busyEach)
+	node, err := makeFullNode(ctx, busyEach)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, t.remove()) }()
-	dir, err := os.MkdirTemp("", "noded-bench-watch")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	logs, journal := filepath.Join(dir, "pods"), filepath.Join(dir, "journal")
-	if err := errors.Join(t.makeLogs(logs), os.Mkdir(journal, 0o755)); err != nil {
-		return err
-	}
-	d, err := startConfigured(ctx, s.bin, journal, s.engine, fmt.Sprintf("logs: {pods_directory: %q}\nruntime: {sockets: [%q], docker_socket: \"\"}\n", logs, filepath.Join(dir, "none.sock")))
+	defer func() { err = errors.Join(err, node.remove()) }()
+	d, err := node.start(ctx, s, "10s")
 	if err != nil {
 		return err
 	}
