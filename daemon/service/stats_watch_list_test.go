@@ -25,23 +25,12 @@ import (
 
 // listWatcher is a call of WatchList and what it has received.
 type listWatcher struct {
-	*stream[nodedv1.StatsServiceWatchListResponse]
-	stop  context.CancelFunc
-	ended chan error
+	*streaming[nodedv1.StatsServiceWatchListResponse]
 }
 
-// watchList calls WatchList. each is called for each message before the next one can be sent.
+// watchList calls WatchList.
 func watchList(ctx context.Context, s *StatsService, req *nodedv1.StatsServiceWatchListRequest, each func(*nodedv1.StatsServiceWatchListResponse) error) *listWatcher {
-	ctx, stop := context.WithCancel(ctx)
-	w := &listWatcher{stream: &stream[nodedv1.StatsServiceWatchListResponse]{ctx: ctx, each: each}, stop: stop, ended: make(chan error, 1)}
-	go func() { w.ended <- s.WatchList(req, w.stream) }()
-	synctest.Wait()
-	return w
-}
-
-func (w *listWatcher) end() error {
-	w.stop()
-	return <-w.ended
+	return &listWatcher{startStreaming(ctx, s.WatchList, req, each)}
 }
 
 // looks are the numbers of the looks of which messages are, each with the containers that it has.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -26,25 +27,35 @@ import (
 	"github.com/noded/noded/runtime/stats/metric"
 )
 
-// watcher is a call of Watch and what it has received.
-type watcher struct {
-	*stream[nodedv1.StatsServiceWatchResponse]
+// streaming is a call that goes on, and what it has received.
+type streaming[M any] struct {
+	*stream[M]
 	stop  context.CancelFunc
 	ended chan error
 }
 
-// watch calls Watch. each is called for each message before the next one can be sent.
-func watch(ctx context.Context, s *StatsService, req *nodedv1.StatsServiceWatchRequest, each func(*nodedv1.StatsServiceWatchResponse) error) *watcher {
+// startStreaming starts a call. each is called for each message before the next one can be sent.
+func startStreaming[R, M any](ctx context.Context, call func(*R, grpc.ServerStreamingServer[M]) error, req *R, each func(*M) error) *streaming[M] {
 	ctx, stop := context.WithCancel(ctx)
-	w := &watcher{stream: &stream[nodedv1.StatsServiceWatchResponse]{ctx: ctx, each: each}, stop: stop, ended: make(chan error, 1)}
-	go func() { w.ended <- s.Watch(req, w.stream) }()
+	w := &streaming[M]{stream: &stream[M]{ctx: ctx, each: each}, stop: stop, ended: make(chan error, 1)}
+	go func() { w.ended <- call(req, w.stream) }()
 	synctest.Wait()
 	return w
 }
 
-func (w *watcher) end() error {
+func (w *streaming[M]) end() error {
 	w.stop()
 	return <-w.ended
+}
+
+// watcher is a call of Watch and what it has received.
+type watcher struct {
+	*streaming[nodedv1.StatsServiceWatchResponse]
+}
+
+// watch calls Watch.
+func watch(ctx context.Context, s *StatsService, req *nodedv1.StatsServiceWatchRequest, each func(*nodedv1.StatsServiceWatchResponse) error) *watcher {
+	return &watcher{startStreaming(ctx, s.Watch, req, each)}
 }
 
 // resumption is the request that goes on after the n-th message of a stream, from 1 on.
