@@ -20,6 +20,8 @@ import (
 	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/noded/noded/test/need"
 )
 
 // screenSession is nodectl on a terminal.
@@ -290,7 +292,7 @@ func TestTopScreenStops(t *testing.T) {
 	t.Parallel()
 	shell, err := exec.LookPath("bash")
 	if err != nil {
-		t.Skip("there is no bash: ", err)
+		need.Missing(t, "there is no bash: ", err)
 	}
 	s := openProgram(t, pty.Winsize{Rows: 10, Cols: 80}, append(topStats(t), "PS1=ready> "), shell, "--norc", "--noprofile", "--noediting", "-i")
 	at := s.await(t, 0, `ready> `)

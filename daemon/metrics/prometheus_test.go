@@ -23,23 +23,21 @@ import (
 
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/metric"
+	"github.com/noded/noded/test/need"
 )
 
-// need skips a test without a tool, unless it must run.
-func need(t *testing.T, tool string) {
+// needTool skips a test without a tool, unless it must run.
+func needTool(t *testing.T, tool string) {
 	t.Helper()
 	if _, err := exec.LookPath(tool); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		need.Missing(t, err)
 	}
 }
 
 // TestPromtool: promtool finds nothing to complain about.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
-	need(t, "promtool")
+	needTool(t, "promtool")
 	m := newServer(t, nil)
 	for _, path := range []string{PathOwn, PathCadvisor, PathResource} {
 		body, _ := get(t, m, path, "")
@@ -225,7 +223,7 @@ func (p *prometheusServer) query(expression string, at time.Time, labels ...stri
 // TestPrometheus: Debian's Prometheus scrapes all paths, and evaluates what dashboards ask for.
 func TestPrometheus(t *testing.T) {
 	t.Parallel()
-	need(t, "prometheus")
+	needTool(t, "prometheus")
 	ca := newAuthority(t, "ours")
 	source := clocked{fakeSource: fixtureSource(), began: time.Now()}
 	source.snapshot = source.now

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	testcgroup "github.com/noded/noded/test/cgroup"
+	"github.com/noded/noded/test/need"
 )
 
 // workEnv has what a process that a test starts does: see work.
@@ -133,7 +134,7 @@ var made atomic.Int64 // names of cgroups
 func makeCgroup(t testing.TB) (path string, dirs []string) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		missing(t, "making cgroups needs root")
+		need.Missing(t, "making cgroups needs root")
 	}
 	name := fmt.Sprintf("noded-test-%d-%d", os.Getpid(), made.Add(1))
 	dirs, err := testcgroup.Make(name)
@@ -177,7 +178,7 @@ func controller(t testing.TB, dirs []string, name string) (dir string, version2 
 			return dir, true
 		}
 	}
-	missing(t, "there is no controller ", name)
+	need.Missing(t, "there is no controller ", name)
 	return "", false
 }
 
@@ -195,15 +196,6 @@ func file(t testing.TB, dirs []string, name, version1, version2 string) string {
 		return filepath.Join(dir, version2)
 	}
 	return filepath.Join(dir, version1)
-}
-
-// missing skips a test for want of something, but fails it in CI.
-func missing(t testing.TB, why ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why...)
-	}
-	t.Skip(why...)
 }
 
 // openTree opens the tree of this machine.

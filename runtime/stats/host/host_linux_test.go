@@ -22,16 +22,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/noded/noded/runtime/stats/metric"
+	"github.com/noded/noded/test/need"
 )
-
-// missing skips a test for want of something, but fails it in CI.
-func missing(t *testing.T, why ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why...)
-	}
-	t.Skip(why...)
-}
 
 // The facts of this machine are those that cAdvisor and /proc tell.
 func TestMachineLikeOthers(t *testing.T) {
@@ -47,7 +39,7 @@ func TestMachineLikeOthers(t *testing.T) {
 	}
 	want, err := machine.Info(sysfs.NewRealSysFs(), filesystems, true)
 	if err != nil {
-		missing(t, "cAdvisor does not know this machine: ", err)
+		need.Missing(t, "cAdvisor does not know this machine: ", err)
 	}
 	if got.CPUs != want.NumCores || got.Sockets != want.NumSockets || got.Sockets == 1 && got.Cores != want.NumPhysicalCores {
 		t.Errorf("processors %d, cores %d, sockets %d, want %d, %d, %d", got.CPUs, got.Cores, got.Sockets, want.NumCores, want.NumPhysicalCores, want.NumSockets)
@@ -115,7 +107,7 @@ func rootCgroup(t *testing.T) (cpu, usage, workingSet uint64) {
 	}
 	anon, ok := number(t, "/sys/fs/cgroup/memory.stat", "anon")
 	if !ok {
-		missing(t, "the root cgroup has no memory")
+		need.Missing(t, "the root cgroup has no memory")
 	}
 	file, _ := number(t, "/sys/fs/cgroup/memory.stat", "file")
 	inactive, _ := number(t, "/sys/fs/cgroup/memory.stat", "inactive_file")
@@ -175,7 +167,7 @@ func start(t *testing.T) *exec.Cmd {
 	command := exec.Command("sleep", "60")
 	command.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
-		missing(t, "a network namespace is not to be had: ", err)
+		need.Missing(t, "a network namespace is not to be had: ", err)
 	}
 	t.Cleanup(func() {
 		_ = command.Process.Kill()
@@ -191,7 +183,7 @@ func TestHostNetwork(t *testing.T) {
 	node, errNode := os.Readlink("/proc/1/ns/net")
 	got, err := r.HostNetwork(os.Getpid())
 	if err != nil {
-		missing(t, "PID 1 is not to be seen: ", err)
+		need.Missing(t, "PID 1 is not to be seen: ", err)
 	}
 	if errOwn != nil || errNode != nil {
 		t.Log("the namespaces are not to be seen: ", errOwn, errNode)
