@@ -7,7 +7,8 @@
 //	source := docker.New(docker.Config{Socket: "/var/run/docker.sock", Root: "/var/lib/docker/containers", Logger: logger})
 //	inv := inventory.New(inventory.Config{Sources: []inventory.Source{source}})
 //
-// It lists and inspects all containers when it connects and every minute, and in between those that the daemon tells events of.
+// It lists and inspects all containers when it connects and every minute, and in between those that the daemon tells events of. Those that
+// wait for their start are inspected ever more rarely until they do, because no event tells that a start failed.
 // It changes nothing, and only speaks to a unix socket.
 //
 // The log of a container can be read if its log driver is json-file. Of another one the container's Message says which it is.

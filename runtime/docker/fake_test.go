@@ -83,7 +83,19 @@ func (f *fake) tell(id, action string) {
 	if action == "" {
 		return
 	}
-	b, _ := json.Marshal(map[string]any{"Type": "container", "Action": action, "Actor": map[string]any{"ID": id}})
+	f.sendLocked(map[string]any{"Type": "container", "Action": action, "Actor": map[string]any{"ID": id}})
+}
+
+// send sends an event.
+func (f *fake) send(event map[string]any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sendLocked(event)
+}
+
+// sendLocked sends an event; mu is held.
+func (f *fake) sendLocked(event map[string]any) {
+	b, _ := json.Marshal(event)
 	for _, c := range f.subscribed {
 		c <- string(b)
 	}

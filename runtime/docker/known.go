@@ -88,6 +88,22 @@ func (k *known) fail(id string, err error) {
 	}
 }
 
+// waits reports whether a container waits to be started, as far as is known. One that could not be inspected does not count.
+func (k *known) waits(id string) bool {
+	e := k.all[id]
+	return e != nil && e.err == nil && e.container.State == inventory.ContainerCreated
+}
+
+// waiting returns the ids of the containers that wait to be started.
+func (k *known) waiting() (ids []string) {
+	for id := range k.all {
+		if k.waits(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // state returns all that is known in the form of a source. It shares nothing with k that changes.
 func (k *known) state() (pods []inventory.Pod, containers []inventory.Container, problems []string) {
 	if k.invalid > 0 {

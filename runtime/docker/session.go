@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,18 +31,28 @@ const (
 	inspectors = 4
 	// maxTimeouts is how many containers in a row may hang before the daemon is held to hang.
 	maxTimeouts = 3
+	// firstLook is how long after a container was seen to wait for its start it is looked at again. The time doubles with each look.
+	firstLook = 250 * time.Millisecond
 )
 
 var errTooLong = fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 
 // actions are the events that say that a container came, changed or went. Those of health checks and exec are not among them: they come
-// all the time.
+// all the time. A container that could not be started has no event of its own, but usually leaves a network.
 func actions() []string {
 	return []string{
 		string(events.ActionCreate), string(events.ActionStart), string(events.ActionDie), string(events.ActionOOM),
 		string(events.ActionPause), string(events.ActionUnPause), string(events.ActionRename), string(events.ActionUpdate),
-		string(events.ActionRestart), string(events.ActionStop), string(events.ActionDestroy),
+		string(events.ActionRestart), string(events.ActionStop), string(events.ActionDestroy), string(events.ActionDisconnect),
 	}
+}
+
+// subject returns the id of the container that an event is about.
+func subject(m *events.Message) string {
+	if m.Type == events.NetworkEventType {
+		return m.Actor.Attributes["container"]
+	}
+	return m.Actor.ID
 }
 
 // session connects, and keeps the state up to date until something fails. answered: the daemon did, at least once.
@@ -96,6 +107,10 @@ type stream struct {
 func (s *Source) keep(ctx context.Context, api *client.Client, k *known, in stream, publish func()) error {
 	refresh := time.NewTicker(s.config.Refresh)
 	defer refresh.Stop()
+	// Nothing may tell that a start failed, so what waits for one is looked at again, ever more rarely.
+	wait := firstLook
+	again := time.NewTimer(wait)
+	defer again.Stop()
 	for {
 		var err error
 		select {
@@ -105,8 +120,17 @@ func (s *Source) keep(ctx context.Context, api *client.Client, k *known, in stre
 			return lost(err)
 		case <-refresh.C:
 			err = s.refresh(ctx, api, k)
+		case <-again.C:
+			err = s.inspect(ctx, api, k, k.waiting())
+			wait = min(2*wait, s.config.Refresh)
+			again.Reset(wait)
 		case m := <-in.messages:
-			err = s.inspect(ctx, api, k, in.gather(ctx, m))
+			ids := in.gather(ctx, &m)
+			err = s.inspect(ctx, api, k, ids)
+			if wait > firstLook && slices.ContainsFunc(ids, k.waits) {
+				wait = firstLook
+				again.Reset(wait)
+			}
 		}
 		if err != nil {
 			return err
@@ -116,14 +140,14 @@ func (s *Source) keep(ctx context.Context, api *client.Client, k *known, in stre
 }
 
 // gather returns the ids of the containers of m and of the events that come soon after it.
-func (in stream) gather(ctx context.Context, m events.Message) []string {
-	ids := map[string]bool{m.Actor.ID: true}
+func (in stream) gather(ctx context.Context, m *events.Message) []string {
+	ids := map[string]bool{subject(m): true}
 	timer := time.NewTimer(settle)
 	defer timer.Stop()
 	for {
 		select {
 		case m := <-in.messages:
-			ids[m.Actor.ID] = true
+			ids[subject(&m)] = true
 			continue
 		case <-timer.C:
 		case <-ctx.Done():
@@ -247,7 +271,7 @@ func identify(ctx context.Context, api *client.Client) (inventory.RuntimeStatus,
 func (s *Source) subscribe(ctx context.Context, api *client.Client) (<-chan events.Message, <-chan error, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	timer := time.AfterFunc(s.config.Timeout, cancel)
-	filters := make(client.Filters).Add("type", string(events.ContainerEventType)).Add("event", actions()...)
+	filters := make(client.Filters).Add("type", string(events.ContainerEventType), string(events.NetworkEventType)).Add("event", actions()...)
 	result := api.Events(ctx, client.EventsListOptions{Filters: filters})
 	if !timer.Stop() {
 		for range result.Err {

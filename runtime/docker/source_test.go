@@ -310,6 +310,46 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
+// TestStartFails: no event of a container tells that it could not be started.
+func TestStartFails(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		before map[string]any
+		event  map[string]any
+		want   string
+	}{
+		"the first time": {before: map[string]any{"Status": "created"}, want: "ContainerCannotRun"},
+		"later": {
+			before: map[string]any{"Status": "exited", "ExitCode": 1},
+			event:  map[string]any{"Type": "network", "Action": "disconnect", "Actor": map[string]any{"ID": id(77), "Attributes": map[string]any{"container": id(1)}}},
+			want:   "Error",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFake(t)
+			f.start(t)
+			r := run(t, docker.Config{Socket: f.Socket, Refresh: time.Hour})
+			r.waitContainers(t, 0)
+			before, after := running("broken"), running("broken")
+			before["State"] = tt.before
+			after["State"] = map[string]any{"Status": tt.before["Status"], "ExitCode": 127, "Error": "no such file"}
+			f.set(id(1), "create", before)
+			if c := r.waitContainers(t, 1)[0]; c.Message != "" {
+				t.Fatalf("container %+v", c)
+			}
+			f.set(id(1), "", after)
+			if tt.event != nil {
+				f.send(tt.event)
+			}
+			r.wait(t, "failed start", func(_ []inventory.Pod, containers []inventory.Container, _ inventory.RuntimeStatus) bool {
+				c := containers[0]
+				return c.State == inventory.ContainerExited && c.Reason == tt.want && *c.ExitCode == 127 && c.Message == "no such file"
+			})
+		})
+	}
+}
+
 func TestAwayAndBack(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

@@ -38,8 +38,8 @@ type Container struct {
 	Terminal bool
 }
 
-// Run starts a container and returns its id.
-func (d *Daemon) Run(ctx context.Context, c Container) (id string, err error) {
+// Create makes a container that does not run yet, and returns its id.
+func (d *Daemon) Create(ctx context.Context, c Container) (id string, err error) {
 	options := client.ContainerCreateOptions{
 		Name: c.Name,
 		Config: &container.Config{
@@ -60,10 +60,18 @@ func (d *Daemon) Run(ctx context.Context, c Container) (id string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("create container %s: %w", c.Name, err)
 	}
-	if _, err := d.api.ContainerStart(ctx, created.ID, client.ContainerStartOptions{}); err != nil {
+	return created.ID, nil
+}
+
+// Run starts a container and returns its id.
+func (d *Daemon) Run(ctx context.Context, c Container) (id string, err error) {
+	if id, err = d.Create(ctx, c); err != nil {
+		return "", err
+	}
+	if _, err := d.api.ContainerStart(ctx, id, client.ContainerStartOptions{}); err != nil {
 		return "", fmt.Errorf("start container %s: %w", c.Name, err)
 	}
-	return created.ID, nil
+	return id, nil
 }
 
 // Wait waits until a container has ended and is not started again.

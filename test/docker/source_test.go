@@ -182,7 +182,13 @@ func TestSource(t *testing.T) {
 		})
 	}
 	t.Run("cannot run", func(t *testing.T) {
-		if _, err := d.Run(ctx, docker.Container{Name: "broken", Program: "/nothing"}); err == nil {
+		id, err := d.Create(ctx, docker.Container{Name: "broken", Program: "/nothing"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// No event tells of the attempt to start it.
+		w.wait(ctx, t, "broken", isIn(inventory.ContainerCreated))
+		if _, err := d.API().ContainerStart(ctx, id, client.ContainerStartOptions{}); err == nil {
 			t.Fatal("it runs")
 		}
 		c := w.wait(ctx, t, "broken", isIn(inventory.ContainerExited))
