@@ -15,8 +15,8 @@
 // runtimes are asked for GetContainerEvents, and if they have none, for the lists every second while somebody waits for changes,
 // and every five seconds otherwise. A full list every minute is the safety net.
 //
-// An event can come before the CRI's own books are changed, so what it says is expected for a few seconds and asked for again until it is
-// there.
+// An event can come before the CRI's own books are changed, so what it says is expected and asked for again, ever more rarely, until it is
+// there. Of a container that was created its start is expected too: no event tells that it failed.
 //
 // # Security
 //

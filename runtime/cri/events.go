@@ -165,7 +165,8 @@ func topics() []topic {
 		{"/tasks/exit", &eventsapi.TaskExit{}, expectEnded},
 		{"/tasks/delete", &eventsapi.TaskDelete{}, expectEnded},
 		{topicOOM, &eventsapi.TaskOOM{}, expectAnything},
-		{"/containers/create", &eventsapi.ContainerCreate{}, expectThere},
+		// It is started next. If that fails, no event tells.
+		{"/containers/create", &eventsapi.ContainerCreate{}, expectStarted},
 		{"/containers/update", &eventsapi.ContainerUpdate{}, expectAnything},
 		{"/containers/delete", &eventsapi.ContainerDelete{}, expectGone},
 		{"/sandboxes/start", &eventsapi.SandboxStart{}, expectStarted},
@@ -191,10 +192,8 @@ func watchCRI(ctx context.Context, c *conn, h *hints) {
 			id, pod := e.GetContainerId(), e.GetPodSandboxStatus().GetId()
 			want := expectAnything
 			switch e.GetContainerEventType() {
-			case runtimeapi.ContainerEventType_CONTAINER_CREATED_EVENT:
-				want = expectThere
-			case runtimeapi.ContainerEventType_CONTAINER_STARTED_EVENT:
-				want = expectStarted
+			case runtimeapi.ContainerEventType_CONTAINER_CREATED_EVENT, runtimeapi.ContainerEventType_CONTAINER_STARTED_EVENT:
+				want = expectStarted // after it was created, no event tells that its start failed
 			case runtimeapi.ContainerEventType_CONTAINER_STOPPED_EVENT:
 				want = expectEnded
 			case runtimeapi.ContainerEventType_CONTAINER_DELETED_EVENT:
@@ -221,5 +220,6 @@ type pending struct {
 // waits are the times between an event, or a look that did not show what it said, and the next look. After the last one the
 // safety net has to find it.
 var waits = [...]time.Duration{ // read-only
-	20 * time.Millisecond, 80 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second,
+	20 * time.Millisecond, 80 * time.Millisecond, 300 * time.Millisecond, time.Second, 3 * time.Second, 6 * time.Second, 12 * time.Second,
+	24 * time.Second,
 }

@@ -157,6 +157,31 @@ func TestExecIsIgnored(t *testing.T) {
 	}
 }
 
+// TestStartFails: no event tells that a container could not be started.
+func TestStartFails(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket})
+	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	f.containerd.awaitListener(t)
+	f.addContainer("c0", "aa", "app", 0)
+	f.mu.Lock()
+	f.containers["c0"].State, f.containers["c0"].StartedAt = runtimeapi.ContainerState_CONTAINER_CREATED, 0
+	f.mu.Unlock()
+	f.event("/containers/create", &eventsapi.ContainerCreate{ID: "c0"})
+	await(t, s, changed, "a container", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool {
+		return len(p[0].Containers) == 1 && p[0].Containers[0].State == inventory.ContainerCreated
+	})
+	f.exit("c0", 128, "StartError")
+	await(t, s, changed, "the failure", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool {
+		c := p[0].Containers[0]
+		return c.State == inventory.ContainerExited && c.Reason == "StartError" && *c.ExitCode == 128
+	})
+}
+
 func TestCRIEvents(t *testing.T) {
 	t.Parallel()
 	f := newFake("cri-o")

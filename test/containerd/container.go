@@ -22,6 +22,8 @@ type Container struct {
 	Name string
 	// Args are the steps that package workload does; without any it waits to be stopped.
 	Args []string
+	// Program replaces package workload.
+	Program string
 	// Attempt counts the restarts.
 	Attempt uint32
 	// Labels and Annotations are those of the container; the kubelet's come on top.
@@ -40,24 +42,40 @@ type RunningContainer struct {
 	pod *RunningPod
 }
 
-// Start starts a container in the pod.
+// Start creates and starts a container in the pod.
 func (p *RunningPod) Start(ctx context.Context, c Container) (*RunningContainer, error) {
+	out, err := p.Create(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.Start(ctx); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Create makes a container in the pod that does not run yet.
+func (p *RunningPod) Create(ctx context.Context, c Container) (*RunningContainer, error) {
 	out := &RunningContainer{Container: c, pod: p}
 	if err := os.MkdirAll(filepath.Dir(out.LogFile()), 0o755); err != nil {
 		return nil, fmt.Errorf("start container %s: %w", c.Name, err)
 	}
-	api := p.runtime.runtimeAPI
-	created, err := api.CreateContainer(ctx, &cri.CreateContainerRequest{
+	created, err := p.runtime.runtimeAPI.CreateContainer(ctx, &cri.CreateContainerRequest{
 		PodSandboxId: p.SandboxID, Config: p.containerConfig(&c), SandboxConfig: p.config,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("create container %s: %w", c.Name, err)
 	}
 	out.ID = created.GetContainerId()
-	if _, err := api.StartContainer(ctx, &cri.StartContainerRequest{ContainerId: out.ID}); err != nil {
-		return nil, fmt.Errorf("start container %s: %w", c.Name, err)
-	}
 	return out, nil
+}
+
+// Start starts a container that was created.
+func (c *RunningContainer) Start(ctx context.Context) error {
+	if _, err := c.pod.runtime.runtimeAPI.StartContainer(ctx, &cri.StartContainerRequest{ContainerId: c.ID}); err != nil {
+		return fmt.Errorf("start container %s: %w", c.Name, err)
+	}
+	return nil
 }
 
 // cpuPeriod is the kubelet's period of the processor limit, in microseconds.
@@ -80,9 +98,14 @@ func (p *RunningPod) containerConfig(c *Container) *cri.ContainerConfig {
 	if c.CPULimit > 0 {
 		resources.CpuPeriod, resources.CpuQuota = cpuPeriod, c.CPULimit*cpuPeriod/1000
 	}
+	var command []string
+	if c.Program != "" {
+		command = []string{c.Program}
+	}
 	return &cri.ContainerConfig{
 		Metadata:    &cri.ContainerMetadata{Name: c.Name, Attempt: c.Attempt},
 		Image:       &cri.ImageSpec{Image: Image, UserSpecifiedImage: Image},
+		Command:     command,
 		Args:        c.Args,
 		Labels:      labels,
 		Annotations: annotations,

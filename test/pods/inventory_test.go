@@ -153,6 +153,7 @@ func (w *world) testEnds() {
 			w.T.Errorf("%s: %+v, want exit code %d", tt.c.Name, got, tt.code)
 		}
 	}
+	w.testCannotStart(pod)
 	p := findPod(w.until("there", func(*inventory.Snapshot) bool { return true }), pod.UID)
 	if !p.HostNetwork {
 		w.T.Error("the pod is not on the network of the node")
@@ -164,6 +165,24 @@ func (w *world) testEnds() {
 		p := findPod(s, pod.UID)
 		return p != nil && p.State == inventory.StateNotReady
 	})
+}
+
+// testCannotStart: no event of the runtime tells that a container could not be started.
+func (w *world) testCannotStart(pod *containerd.RunningPod) {
+	broken, err := pod.Create(w.Ctx, containerd.Container{Name: "broken", Program: "/nothing"})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	w.untilContainer(pod, "broken", "created", func(c *inventory.Container) bool { return c.State == inventory.ContainerCreated })
+	if err := broken.Start(w.Ctx); err == nil {
+		w.T.Fatal("a program that is not there runs")
+	}
+	before := time.Now()
+	got := w.untilContainer(pod, "broken", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
+	w.T.Logf("the failed start is known %v later", time.Since(before).Round(time.Millisecond))
+	if got.ExitCode == nil || *got.ExitCode == 0 || got.Reason != "StartError" || !strings.Contains(got.Message, "/nothing") {
+		w.T.Errorf("container %+v", got)
+	}
 }
 
 // testRestarts: each run is known, by the runtime or by its log alone.
