@@ -20,6 +20,8 @@ const (
 	pollEvery = 250 * time.Millisecond
 	// progressEvery is the least time between two reports of the position.
 	progressEvery = time.Second
+	// maxPlaces is how many containers that were let go of are remembered.
+	maxPlaces = 1024
 )
 
 // follower goes on with a merge as records are written.
@@ -29,6 +31,8 @@ type follower struct {
 	// watched are the readers by the watches of their directories.
 	watched map[dirwatch.ID]*reader
 	watches map[*reader]watch
+	// places are where the logs of containers that were let go of had been read to, by their keys. Some come back.
+	places map[string]Position
 	// changed is told when the set has changed.
 	changed chan struct{}
 	// looked is when all readers were looked at, told when the position was reported.
@@ -44,7 +48,7 @@ type watch struct {
 }
 
 func (m *merge) follow(ctx context.Context) error {
-	f := &follower{merge: m, watched: make(map[dirwatch.ID]*reader), watches: make(map[*reader]watch)}
+	f := &follower{merge: m, watched: make(map[dirwatch.ID]*reader), watches: make(map[*reader]watch), places: make(map[string]Position)}
 	if m.logs.config.Hub != nil {
 		f.group = m.logs.config.Hub.Group()
 		defer f.group.Close()
@@ -283,13 +287,13 @@ func (f *follower) update(ctx context.Context) error {
 		key := t.Source.Key()
 		there[key] = true
 		r := f.byKey[key]
-		if r != nil && r.over && !t.Ended {
+		if r != nil && r.over && r.target.Ended && !t.Ended {
 			// It was made again.
 			f.forget(r)
 			r = nil
 		}
 		if r == nil {
-			f.add(t, later)
+			f.add(t, later.after(key, f.places))
 			continue
 		}
 		r.target.Ended = t.Ended
@@ -310,6 +314,16 @@ func (f *follower) update(ctx context.Context) error {
 // forget lets a reader go that has ended.
 func (f *follower) forget(r *reader) {
 	r.close()
+	if at := r.reached; at != (Position{}) {
+		at.Key = r.target.Source.Key()
+		for key := range f.places {
+			if len(f.places) < maxPlaces {
+				break
+			}
+			delete(f.places, key)
+		}
+		f.places[at.Key] = at
+	}
 	if w, have := f.watches[r]; have {
 		f.unwatch(r, w)
 	}

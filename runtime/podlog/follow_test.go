@@ -10,8 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -232,6 +234,26 @@ func (s *set) change(targets ...podlog.Target) {
 	s.changed <- struct{}{}
 }
 
+// wait waits until the follower has looked at the set once more, and then waits again.
+func (s *set) wait(f *following) {
+	f.c.mu.Lock()
+	n := f.c.flushes
+	f.c.mu.Unlock()
+	s.changed <- struct{}{}
+	for {
+		f.c.mu.Lock()
+		now := f.c.flushes
+		f.c.mu.Unlock()
+		if now > n+1 {
+			return
+		}
+		select {
+		case <-f.c.news:
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 func TestFollowSet(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
@@ -265,6 +287,42 @@ func TestFollowSet(t *testing.T) {
 	f.wait(14)
 }
 
+// A container that ended and runs again, or was gone and is there again, goes on where its log was read to.
+func TestFollowRunsAgain(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []bool{false, true} {
+		t.Run(fmt.Sprintf("gone=%v", gone), func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			tr.write("0.log", lines(0, 5))
+			other := tr.target()
+			other.Source.Container, other.Dir, other.Ended = "other", "default_web_0f1e/other", true
+			s := &set{targets: []podlog.Target{tr.target()}, changed: make(chan struct{}, 1), open: true}
+			f := follow(t, tr.watchedLogs(), s, podlog.NewQuery())
+			f.wait(5)
+			// What ends it is given when it has ended: then it is over.
+			tr.append("0.log", line(5, "stdout", "P", "no newline"))
+			ended := tr.target()
+			ended.Ended = true
+			if gone {
+				s.change(other)
+			} else {
+				s.change(ended)
+			}
+			f.wait(6)
+			s.wait(f)
+			tr.append("0.log", lines(6, 8))
+			tr.write("1.log", lines(8, 10))
+			s.change(tr.target())
+			got := f.wait(10)
+			f.stop()
+			if d := cmp.Diff(slices.Concat(texts(0, 5), []string{"no newline"}, texts(6, 10)), got); d != "" || len(f.c.gaps) != 0 {
+				t.Error(d, f.c.gaps)
+			}
+		})
+	}
+}
+
 func TestFollowEnds(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)
@@ -278,6 +336,29 @@ func TestFollowEnds(t *testing.T) {
 	if d := cmp.Diff(append(texts(0, 5), "the end"), f.c.texts); d != "" {
 		t.Error(d)
 	}
+}
+
+// A container that has ended is not waited for, whatever its log ends with.
+func TestFollowEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 2)+line(2, "stdout", "P", "out")+line(3, "stderr", "P", "err")+strings.TrimSuffix(line(4, "stdout", "F", "put"), "\n"))
+	synctest.Test(t, func(t *testing.T) {
+		ended := tr.target()
+		ended.Ended = true
+		q := podlog.NewQuery()
+		q.Follow = true
+		start, c := time.Now(), new(collected)
+		if err := tr.logs().Read(t.Context(), podlog.Fixed{ended}, q, c); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(append(texts(0, 2), "output", "err"), c.texts); d != "" {
+			t.Error(d)
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
 
 // What was rotated away while noded, or its client, was not looking is a gap; what is left comes.

@@ -126,3 +126,14 @@ func (p *plan) later() *plan {
 	}
 	return &out
 }
+
+// after returns the plan for a container that goes on after its place among some, if it has one there.
+func (p *plan) after(key string, places map[string]Position) *plan {
+	at, ok := places[key]
+	if !ok {
+		return p
+	}
+	out := *p
+	out.positions = map[string]Position{key: at}
+	return &out
+}

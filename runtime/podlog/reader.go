@@ -312,11 +312,9 @@ func (r *reader) wait() state {
 
 // rest is what there is to do at the end of the newest file.
 func (r *reader) rest() state {
-	if r.plan.Follow {
+	if r.plan.Follow && !r.target.Ended {
 		r.changed = !r.settling.IsZero()
-		if !r.target.Ended {
-			return r.wait()
-		}
+		return r.wait()
 	}
 	// A line that is half written is not a line yet, but pieces that are whole and go on nowhere are.
 	if (r.target.Ended || r.oldRun) && r.scan.torn(&r.head) || r.scan.rest(&r.head) {
