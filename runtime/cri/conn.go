@@ -92,7 +92,14 @@ func (c *conn) explain(err error) error {
 func ask[Request, Response any](ctx context.Context, c *conn,
 	method func(context.Context, Request, ...grpc.CallOption) (Response, error), request Request,
 ) (Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	return askWithin(ctx, c.timeout, method, request)
+}
+
+// askWithin is ask with another timeout.
+func askWithin[Request, Response any](ctx context.Context, timeout time.Duration,
+	method func(context.Context, Request, ...grpc.CallOption) (Response, error), request Request,
+) (Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return method(ctx, request)
 }

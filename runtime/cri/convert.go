@@ -44,9 +44,8 @@ type sandbox struct {
 	defaultContainer     string
 	static               bool
 	handler              string
-	// asked: the fields below are those of its status in this state. notBefore is when to ask again after it could not be had.
-	asked        bool
-	notBefore    time.Time
+	// The fields below are those of its status.
+	asking       asking
 	addresses    []string
 	hostNetwork  bool
 	cgroupParent string
@@ -62,9 +61,8 @@ type container struct {
 	labels      map[string]string
 	image       string
 	imageID     string
-	// asked and notBefore are as in sandbox.
-	asked             bool
-	notBefore         time.Time
+	// The fields below are those of its status.
+	asking            asking
 	started, finished time.Time
 	exitCode          int32
 	reason, message   string
@@ -72,6 +70,17 @@ type container struct {
 	mounts            []inventory.Mount
 	pid               int32
 	logPath           string
+}
+
+// asking is how it stands with the question for a status.
+type asking struct {
+	// asked: what is kept is the status in this state.
+	asked bool
+	// notBefore is when to ask again after it could not be had, again when to ask again after it could.
+	notBefore, again time.Time
+	// problem is why not all of it could be had the last time; empty if it could. silent: there was no answer in time.
+	problem string
+	silent  bool
 }
 
 // newSandbox converts an entry of a list; false if it lacks what it must have.
@@ -105,7 +114,7 @@ func newSandbox(p *runtimeapi.PodSandbox) (*sandbox, bool) {
 // setStatus adds the status of a sandbox.
 func (s *sandbox) setStatus(r *runtimeapi.PodSandboxStatusResponse) {
 	st := r.GetStatus()
-	s.asked, s.addresses = true, nil
+	s.addresses = nil
 	s.hostNetwork = st.GetLinux().GetNamespaces().GetOptions().GetNetwork() == runtimeapi.NamespaceMode_NODE &&
 		st.GetLinux().GetNamespaces().GetOptions() != nil
 	if !s.hostNetwork {
@@ -129,7 +138,7 @@ func (s *sandbox) setStatus(r *runtimeapi.PodSandboxStatusResponse) {
 		} `json:"runtimeSpec"`
 	}
 	// Without it there is no more than no cgroup.
-	if json.Unmarshal([]byte(r.GetInfo()["info"]), &info) == nil {
+	if text := r.GetInfo()["info"]; text != "" && json.Unmarshal([]byte(text), &info) == nil {
 		s.cgroupParent = info.Config.Linux.CgroupParent
 		if s.cgroupParent == "" {
 			s.cgroupParent = info.RuntimeSpec.Annotations.CgroupParent
@@ -172,7 +181,6 @@ func imageName(i *runtimeapi.ImageSpec) string {
 // setStatus adds the status of a container.
 func (c *container) setStatus(r *runtimeapi.ContainerStatusResponse) {
 	st := r.GetStatus()
-	c.asked = true
 	c.state, c.logPath = stateOf(st.GetState()), st.GetLogPath()
 	c.started, c.finished, c.exitCode = unixNano(st.GetStartedAt()), unixNano(st.GetFinishedAt()), st.GetExitCode()
 	c.reason, c.message = clip(st.GetReason(), maxReason), clip(st.GetMessage(), maxMessage)
@@ -187,8 +195,11 @@ func (c *container) setStatus(r *runtimeapi.ContainerStatusResponse) {
 	for _, m := range st.GetMounts()[:min(len(st.GetMounts()), maxMounts)] {
 		c.mounts = append(c.mounts, inventory.Mount{ContainerPath: m.GetContainerPath(), HostPath: m.GetHostPath(), ReadOnly: m.GetReadonly()})
 	}
-	info := parseInfo(r.GetInfo()["info"])
-	c.resources, c.pid = info.resources(), info.PID
+	// Without it what is known of it stays.
+	if text := r.GetInfo()["info"]; text != "" {
+		info := parseInfo(text)
+		c.resources, c.pid = info.resources(), info.PID
+	}
 	if linux := st.GetResources().GetLinux(); linux != nil {
 		c.resources = resourcesOf(linux.CpuQuota, uint64(max(linux.CpuPeriod, 0)), uint64(max(linux.CpuShares, 0)),
 			linux.MemoryLimitInBytes, linux.OomScoreAdj, linux.Unified)
@@ -225,7 +236,7 @@ type containerInfo struct {
 // parseInfo decodes the verbose status. One that cannot be decoded says nothing.
 func parseInfo(text string) containerInfo {
 	var info containerInfo
-	if text == "" || json.Unmarshal([]byte(text), &info) != nil || info.PID < 0 {
+	if json.Unmarshal([]byte(text), &info) != nil || info.PID < 0 {
 		return containerInfo{}
 	}
 	return info
@@ -262,7 +273,7 @@ func logOf(runtime string, s *sandbox, c *container) *inventory.Log {
 		return nil
 	}
 	// Until the status has been asked for, the path is not known.
-	if c.asked && !strings.HasSuffix(path.Dir(path.Clean("/"+c.logPath)), "/"+dir) {
+	if c.asking.asked && !strings.HasSuffix(path.Dir(path.Clean("/"+c.logPath)), "/"+dir) {
 		return nil
 	}
 	if runtime == nameDocker {

@@ -55,7 +55,7 @@ func TestLogOf(t *testing.T) {
 		{"docker", "app", "c0", "/var/log/pods/prod_web-0_u1/app/0.log", &inventory.Log{Layout: podlog.LayoutDocker, Dir: "c0"}},
 		{"docker", "app", "../c0", "/var/log/pods/prod_web-0_u1/app/0.log", nil},
 	} {
-		if d := cmp.Diff(test.want, logOf(test.runtime, s, &container{id: test.id, name: test.name, logPath: test.path, asked: true})); d != "" {
+		if d := cmp.Diff(test.want, logOf(test.runtime, s, &container{id: test.id, name: test.name, logPath: test.path, asking: asking{asked: true}})); d != "" {
 			t.Errorf("logOf(%q, %q, %q): %s", test.runtime, test.name, test.path, d)
 		}
 	}

@@ -9,14 +9,18 @@
 //
 // # How it stays up to date
 //
-// The lists of sandboxes and containers are asked for once, and the status of each only when its state has changed. After that events say
-// what to ask for again. Those of containerd are taken from its own event service, which every release has: GetContainerEvents
+// The lists of sandboxes and containers are asked for once, and the status of each only when its state has changed, or now and then. After
+// that events say what to ask for again. Those of containerd are taken from its own event service, which every release has: GetContainerEvents
 // exists from 1.7 on, and there it hands each event to one caller only, which would take it away from the kubelet. Other
 // runtimes are asked for GetContainerEvents, and if they have none, for the lists every second while somebody waits for changes,
 // and every five seconds otherwise. A full list every minute is the safety net.
 //
 // An event can come before the CRI's own books are changed, so what it says is expected and asked for again, ever more rarely, until it is
-// there. Of a container that was created its start is expected too: no event tells that it failed.
+// there. Of a container that was created its start is expected too: no event tells that it failed. What no event tells at all, as CRI-O of
+// limits that are changed in place, is found within some minutes, when a status is asked for again.
+//
+// A status that the runtime does not tell in time, because a process hangs behind one container, delays the others by seconds at most; what
+// is known of that container is told as a problem.
 //
 // # Security
 //

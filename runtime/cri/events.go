@@ -33,6 +33,8 @@ type hint struct {
 	// oom: there was an event that the container ran out of memory. containerd 1.6 notes that as the reason of an end only after
 	// the end, so it is expected beside what want says.
 	oom bool
+	// updated: something about it was changed, which the books may show only when the change has been made.
+	updated bool
 }
 
 // maxHints is how many ids are kept. When there are more, everything is asked for.
@@ -45,7 +47,7 @@ type hints struct {
 
 	// mu guards the fields below.
 	mu sync.Mutex
-	// byID has the last event of each id, and whether one asked for the status.
+	// byID has for each id the last event that says what to expect, and whether one told of want of memory or of a change.
 	byID map[string]hint
 	// all: there were more than are kept. ended: why the stream of events ended; heard: an event has come.
 	all, heard bool
@@ -65,7 +67,11 @@ func (h *hints) add(added ...hint) {
 			h.all = true
 			clear(h.byID)
 		}
-		a.oom = a.oom || h.byID[a.id].oom
+		old := h.byID[a.id]
+		a.oom, a.updated = a.oom || old.oom, a.updated || old.updated
+		if a.want == expectAnything {
+			a.want = old.want
+		}
 		h.byID[a.id] = a
 	}
 	h.mu.Unlock()
@@ -132,7 +138,7 @@ func hintOf(e *types.Envelope) (hint, bool) {
 	if !ok || proto.Unmarshal(e.GetEvent().GetValue(), topic.event) != nil {
 		return hint{}, false
 	}
-	h := hint{want: topic.want, oom: topic.name == topicOOM}
+	h := hint{want: topic.want, oom: topic.name == topicOOM, updated: topic.name == topicUpdate}
 	switch m := topic.event.(type) {
 	case interface{ GetSandboxID() string }:
 		h.id = m.GetSandboxID()
@@ -147,8 +153,12 @@ func hintOf(e *types.Envelope) (hint, bool) {
 	return h, h.id != ""
 }
 
-// topicOOM is the event of a container that ran out of memory.
-const topicOOM = "/tasks/oom"
+const (
+	// topicOOM is the event of a container that ran out of memory.
+	topicOOM = "/tasks/oom"
+	// topicUpdate is that of a container whose limits are about to be changed.
+	topicUpdate = "/containers/update"
+)
 
 // topic is a kind of event of containerd.
 type topic struct {
@@ -167,7 +177,7 @@ func topics() []topic {
 		{topicOOM, &eventsapi.TaskOOM{}, expectAnything},
 		// It is started next. If that fails, no event tells.
 		{"/containers/create", &eventsapi.ContainerCreate{}, expectStarted},
-		{"/containers/update", &eventsapi.ContainerUpdate{}, expectAnything},
+		{topicUpdate, &eventsapi.ContainerUpdate{}, expectAnything},
 		{"/containers/delete", &eventsapi.ContainerDelete{}, expectGone},
 		{"/sandboxes/start", &eventsapi.SandboxStart{}, expectStarted},
 		{"/sandboxes/exit", &eventsapi.SandboxExit{}, expectEnded},
@@ -211,11 +221,15 @@ func watchCRI(ctx context.Context, c *conn, h *hints) {
 
 // pending is an event that is waited for to show.
 type pending struct {
-	want  expectation
-	oom   bool
-	tries int
-	due   time.Time
+	want    expectation
+	oom     bool
+	updated bool
+	tries   int
+	due     time.Time
 }
+
+// triesUpdated are the tries after which what was changed is looked at once more: a second later.
+const triesUpdated = 3
 
 // waits are the times between an event, or a look that did not show what it said, and the next look. After the last one the
 // safety net has to find it.

@@ -49,6 +49,8 @@ type fakeRuntime struct {
 	images []*runtimeapi.FilesystemUsage
 	// wrongIDs: statuses are about something else.
 	wrongIDs bool
+	// stuck is the id of a container whose process hangs, and all that its verbose status waits for.
+	stuck string
 
 	calls      map[string]*atomic.Int64
 	containerd feed[*types.Envelope]
@@ -230,6 +232,13 @@ func (f *fakeRuntime) ContainerStatus(ctx context.Context, r *runtimeapi.Contain
 		return nil, err
 	}
 	f.mu.Lock()
+	stuck := f.stuck != "" && f.stuck == r.ContainerId
+	f.mu.Unlock()
+	if stuck && r.Verbose {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := f.containers[r.ContainerId]
 	if c == nil {
@@ -238,6 +247,9 @@ func (f *fakeRuntime) ContainerStatus(ctx context.Context, r *runtimeapi.Contain
 	s := proto.Clone(c.ContainerStatus).(*runtimeapi.ContainerStatus)
 	if f.wrongIDs {
 		s.Id = "other"
+	}
+	if !r.Verbose {
+		return &runtimeapi.ContainerStatusResponse{Status: s}, nil
 	}
 	return &runtimeapi.ContainerStatusResponse{Status: s, Info: map[string]string{"info": c.info}}, nil
 }

@@ -5,10 +5,8 @@ package cri
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -34,9 +32,19 @@ const (
 	askers = 4
 	// askAgain is how long a status that could not be had is not asked for again, unless an event comes.
 	askAgain = 30 * time.Second
+	// askEvery is how often a status is asked for although nothing told of a change, give or take a half: not every runtime has an
+	// event for limits that are changed.
+	askEvery = 5 * time.Minute
+	// longestAsking is how long statuses are asked for before what is known is published, and the rest asked for.
+	longestAsking = 5 * time.Second
+	// statusTimeout bounds the answer to each question for a status, silentTimeout that of one which was not answered the last time:
+	// a process that hangs behind one container must not hide the others.
+	statusTimeout = 5 * time.Second
+	silentTimeout = time.Second
 	// busy bounds the share of time for which the runtime is asked while events keep coming: after work that took d there is a
-	// pause of busy times d.
-	busy = 4
+	// pause of busy times d, up to longestPause.
+	busy         = 4
+	longestPause = 5 * time.Second
 )
 
 // reasonOOM is what the CRI calls the end of a container that ran out of memory.
@@ -55,16 +63,19 @@ type session struct {
 	pending            map[string]*pending
 	// full is when everything is listed next, next when anything may be asked for again, beat when the heart beats.
 	full, next, beat time.Time
+	// missed: events may have been missed, so everything is listed once more soon after. left: not all statuses have been asked for.
+	missed, left bool
 }
 
 // run keeps the store up to date until the connection ends. lasted: there was an answer to the first lists.
 func (e *session) run(ctx context.Context) (lasted bool, err error) {
+	// The runtime may have begun to send events only after it had answered, and nobody told of changes before that.
+	e.missed = true
+	e.store.askAgain()
 	if _, err := e.refreshAll(ctx); err != nil {
 		return false, e.conn.explain(err)
 	}
 	e.done(true)
-	// The runtime may have begun to send events only after it had answered.
-	e.full = minTime(e.full, time.Now().Add(secondLook))
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -91,10 +102,7 @@ func (e *session) run(ctx context.Context) (lasted bool, err error) {
 
 // done notes an answer and tells of changes.
 func (e *session) done(changed bool) {
-	if changed {
-		e.source.publish(e)
-	}
-	if e.source.answered(e) || changed {
+	if changed = e.source.publish(e, changed); e.source.answered(e) || changed {
 		e.changed()
 	}
 }
@@ -103,7 +111,8 @@ func (e *session) done(changed bool) {
 func (e *session) take(now time.Time) error {
 	t := e.hints.take()
 	if t.all {
-		e.full = now
+		e.full, e.missed = now, true
+		e.store.askAgain()
 	}
 	for id, h := range t.byID {
 		p := e.pending[id]
@@ -111,7 +120,10 @@ func (e *session) take(now time.Time) error {
 			p = &pending{due: now.Add(waits[0])}
 			e.pending[id] = p
 		}
-		p.want, p.oom, p.tries = h.want, p.oom || h.oom, 0
+		if h.want != expectAnything {
+			p.want = h.want
+		}
+		p.oom, p.updated, p.tries = p.oom || h.oom, p.updated || h.updated, 0
 		p.due = minTime(p.due, now.Add(waits[0]))
 	}
 	if t.heard {
@@ -135,6 +147,9 @@ func (e *session) pause(now time.Time) time.Duration {
 	at := minTime(e.fullAt(), e.beat)
 	for _, p := range e.pending {
 		at = minTime(at, p.due)
+	}
+	if e.left {
+		at = now
 	}
 	if at.Before(e.next) {
 		at = e.next
@@ -163,7 +178,7 @@ func (e *session) step(ctx context.Context, now time.Time) (changed bool, err er
 		return false, nil
 	}
 	defer func() {
-		e.next = time.Now().Add(busy * time.Since(now))
+		e.next = time.Now().Add(min(busy*time.Since(now), longestPause))
 		e.beat = time.Now().Add(heartbeat)
 	}()
 	due := e.due(now)
@@ -188,6 +203,8 @@ func (e *session) step(ctx context.Context, now time.Time) (changed bool, err er
 		}
 		e.settle(due, now)
 		return changed || c, nil
+	case e.left:
+		return e.askStatuses(ctx)
 	case !now.Before(e.beat):
 		_, err := ask(ctx, e.conn, e.conn.runtime.Version, &runtimeapi.VersionRequest{})
 		return false, err
@@ -195,7 +212,7 @@ func (e *session) step(ctx context.Context, now time.Time) (changed bool, err er
 	return false, nil
 }
 
-// due returns the ids that are to be asked for now, and forgets their status where an event says that it changed.
+// due returns the ids that are to be asked for now, and has their status asked for again where an event says that it changed.
 func (e *session) due(now time.Time) []string {
 	var due []string
 	for id, p := range e.pending {
@@ -204,10 +221,10 @@ func (e *session) due(now time.Time) []string {
 		}
 		due = append(due, id)
 		if c := e.store.containers[id]; c != nil && p.want != expectGone {
-			c.asked, c.notBefore = false, time.Time{}
+			c.asking.again, c.asking.notBefore = time.Time{}, time.Time{}
 		}
 		if s := e.store.sandboxes[id]; s != nil && p.want != expectGone {
-			s.asked, s.notBefore = false, time.Time{}
+			s.asking.again, s.asking.notBefore = time.Time{}, time.Time{}
 		}
 	}
 	slices.Sort(due)
@@ -219,7 +236,10 @@ func (e *session) settle(due []string, now time.Time) {
 	for _, id := range due {
 		p := e.pending[id]
 		p.tries++
-		if e.shows(id, p.want) && (!p.oom || e.showsOOM(id)) || p.tries >= len(waits) {
+		if p.updated {
+			// What there is may be from before the change.
+			p.updated, p.tries = false, triesUpdated
+		} else if e.shows(id, p.want) && (!p.oom || e.showsOOM(id)) || p.tries >= len(waits) {
 			delete(e.pending, id)
 			continue
 		}
@@ -234,7 +254,7 @@ func (e *session) shows(id string, want expectation) bool {
 	case expectThere:
 		return c != nil || s != nil
 	case expectStarted:
-		return c != nil && c.state != inventory.ContainerCreated || s != nil
+		return c != nil && c.state != inventory.ContainerCreated || s != nil && s.state == inventory.StateReady
 	case expectEnded:
 		return (c == nil || c.state == inventory.ContainerExited) && (s == nil || s.state == inventory.StateNotReady)
 	case expectGone:
@@ -266,6 +286,9 @@ func (e *session) refreshAll(ctx context.Context) (changed bool, err error) {
 	e.full, e.beat = now.Add(pollIdle), now.Add(heartbeat)
 	if e.events {
 		e.full = now.Add(safetyNet)
+	}
+	if e.missed {
+		e.full, e.missed = now.Add(secondLook), false
 	}
 	return changed || asked, err
 }
@@ -310,96 +333,4 @@ func (e *session) wantSandbox(id string) {
 	if e.store.sandboxes[id] == nil && e.pending[id] == nil {
 		e.pending[id] = &pending{want: expectThere, due: time.Now()}
 	}
-}
-
-// askStatuses asks for the statuses that are not known, several at once. One that cannot be had is asked for again later, unless
-// nothing can be had.
-func (e *session) askStatuses(ctx context.Context) (changed bool, err error) {
-	jobs := e.unasked(time.Now())
-	if len(jobs) == 0 {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, e.conn.timeout)
-	defer cancel()
-	queue := make(chan func(context.Context) error)
-	errs := make(chan error, len(jobs))
-	var group sync.WaitGroup
-	for range min(askers, len(jobs)) {
-		group.Go(func() {
-			for job := range queue {
-				errs <- job(ctx)
-			}
-		})
-	}
-	for _, job := range jobs {
-		queue <- job
-	}
-	close(queue)
-	group.Wait()
-	close(errs)
-	for err := range errs {
-		switch code := status.Code(err); {
-		case err == nil || code == codes.NotFound:
-		case code == codes.Unavailable || code == codes.Canceled:
-			return true, err
-		default:
-			e.source.config.Logger.Debug("the runtime does not tell a status", "runtime", e.name, "err", err)
-		}
-	}
-	return true, nil
-}
-
-// unasked returns what asks for the statuses that are not known.
-func (e *session) unasked(now time.Time) []func(context.Context) error {
-	var jobs []func(context.Context) error
-	for _, s := range e.store.sandboxes {
-		if !s.asked && !now.Before(s.notBefore) {
-			jobs = append(jobs, func(ctx context.Context) error {
-				err := askStatus(ctx, s.id, s.setStatus, func(verbose bool) (*runtimeapi.PodSandboxStatusResponse, error) {
-					return ask(ctx, e.conn, e.conn.runtime.PodSandboxStatus,
-						&runtimeapi.PodSandboxStatusRequest{PodSandboxId: s.id, Verbose: verbose})
-				})
-				if err != nil {
-					s.notBefore = time.Now().Add(askAgain)
-				}
-				return err
-			})
-		}
-	}
-	for _, c := range e.store.containers {
-		if !c.asked && !now.Before(c.notBefore) {
-			jobs = append(jobs, func(ctx context.Context) error {
-				err := askStatus(ctx, c.id, c.setStatus, func(verbose bool) (*runtimeapi.ContainerStatusResponse, error) {
-					return ask(ctx, e.conn, e.conn.runtime.ContainerStatus,
-						&runtimeapi.ContainerStatusRequest{ContainerId: c.id, Verbose: verbose})
-				})
-				if err != nil {
-					c.notBefore = time.Now().Add(askAgain)
-				}
-				return err
-			})
-		}
-	}
-	return jobs
-}
-
-// errNonsense: an answer is about something else than what was asked for.
-var errNonsense = errors.New("the answer is about another id")
-
-// askStatus asks for a status, and sets it: with all that can be told, or else without.
-func askStatus[Status interface{ GetId() string }, Response interface{ GetStatus() Status }](
-	ctx context.Context, id string, set func(Response), ask func(verbose bool) (Response, error),
-) error {
-	r, err := ask(true)
-	if err != nil && !isNotFound(err) && ctx.Err() == nil {
-		r, err = ask(false)
-	}
-	switch {
-	case err != nil:
-		return err
-	case r.GetStatus().GetId() != id:
-		return errNonsense
-	}
-	set(r)
-	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,7 @@ func New(c Config) inventory.Source {
 	return s
 }
 
-// source implements inventory.Source, inventory.Attentive and inventory.Stored.
+// source implements inventory.Source, inventory.Attentive, inventory.Troubled and inventory.Stored.
 type source struct {
 	config Config
 	// attended has a value after Attend; watched is what it was told.
@@ -70,9 +71,10 @@ type source struct {
 	store *store
 
 	// mu guards the fields below.
-	mu     sync.Mutex
-	pods   []inventory.Pod
-	status inventory.RuntimeStatus
+	mu       sync.Mutex
+	pods     []inventory.Pod
+	problems []string
+	status   inventory.RuntimeStatus
 	// conn is the connection to a runtime that has answered; nil for none.
 	conn *conn
 }
@@ -127,7 +129,7 @@ func (s *source) Run(ctx context.Context, changed func()) {
 func (s *source) fail(err error, changed func()) {
 	s.mu.Lock()
 	was, since := s.status.Err, s.status.Since
-	s.status.Err, s.status.Events = err, false
+	s.status.Err, s.status.Events, s.problems = err, false, nil
 	name := s.status.Name
 	s.mu.Unlock()
 	if was != nil && was.Error() == err.Error() {
@@ -197,12 +199,28 @@ func (s *source) connectTo(ctx context.Context, socket string, changed func()) (
 	return session.run(ctx)
 }
 
-// publish hands out what is known now.
-func (s *source) publish(e *session) {
-	pods := s.store.pods(e.name)
+// publish hands out what is known now if that changed, and reports whether it did.
+func (s *source) publish(e *session, changed bool) bool {
+	problems := s.store.problems(e.name)
+	var pods []inventory.Pod
+	if changed {
+		pods = s.store.pods(e.name)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pods = pods
+	if changed {
+		s.pods = pods
+	}
+	changed = changed || !slices.Equal(problems, s.problems)
+	s.problems = problems
+	return changed
+}
+
+// Problems implements inventory.Troubled.
+func (s *source) Problems() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.problems
 }
 
 // answered notes that the runtime answers, and reports whether that is news.

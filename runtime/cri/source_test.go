@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -182,6 +183,35 @@ func TestStartFails(t *testing.T) {
 	})
 }
 
+// The event of new limits comes before they are made, and is not the last one.
+func TestUpdateShowsLater(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	f.addContainer("c0", "aa", "app", 0)
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket})
+	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	f.containerd.awaitListener(t)
+	// Until everything has been listed a second time, its status is asked for anyway.
+	for f.calls["ListPodSandbox"].Load() < 2 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	before := f.calls["ContainerStatus"].Load()
+	f.event("/containers/update", &eventsapi.ContainerUpdate{ID: "c0"})
+	for f.calls["ContainerStatus"].Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond) // it has been answered
+	f.mu.Lock()
+	f.containers["c0"].Resources = &runtimeapi.ContainerResources{Linux: &runtimeapi.LinuxContainerResources{MemoryLimitInBytes: 42}}
+	f.mu.Unlock()
+	await(t, s, changed, "its resources", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool {
+		return p[0].Containers[0].Resources.MemoryLimit == 42
+	})
+}
+
 func TestCRIEvents(t *testing.T) {
 	t.Parallel()
 	f := newFake("cri-o")
@@ -260,6 +290,26 @@ func TestRuntimeComesAndGoes(t *testing.T) {
 	f.serve(t, socket)
 	await(t, s, changed, "the other pod", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
 		return len(p) == 1 && p[0].Name == "web-1" && r.Err == nil
+	})
+}
+
+// What changed while there was no connection is found, also where no state did.
+func TestChangesWhileAway(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	f.addContainer("c0", "aa", "app", 0)
+	socket := socketOf(t)
+	stop := f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket})
+	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	stop()
+	f.mu.Lock()
+	f.containers["c0"].Resources = &runtimeapi.ContainerResources{Linux: &runtimeapi.LinuxContainerResources{MemoryLimitInBytes: 42}}
+	f.mu.Unlock()
+	f.serve(t, socket)
+	await(t, s, changed, "its resources", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool {
+		return p[0].Containers[0].Resources.MemoryLimit == 42
 	})
 }
 
@@ -357,6 +407,37 @@ func TestStatusFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A process that hangs behind one container hides neither what else can be told of it nor the others.
+func TestOneHangs(t *testing.T) {
+	t.Parallel()
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	f.addContainer("c0", "aa", "app", 0)
+	f.addContainer("c1", "aa", "sidecar", 0)
+	f.stuck = "c0"
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed := run(t, Config{Socket: socket, Timeout: time.Second})
+	want := []string{"containerd does not tell all about prod/web-0/app: no answer within 1s"}
+	await(t, s, changed, "all that can be told", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
+		if len(p) != 1 || len(p[0].Containers) != 2 || r.Err != nil {
+			return false
+		}
+		stuck, other := p[0].Containers[0], p[0].Containers[1]
+		return stuck.ID == "c0" && !stuck.Started.IsZero() && stuck.PID == 0 && other.PID == 4711 &&
+			slices.Equal(s.(inventory.Troubled).Problems(), want)
+	})
+	// It is killed.
+	f.mu.Lock()
+	f.stuck = ""
+	f.mu.Unlock()
+	f.exit("c0", 137, "Error")
+	f.event("/tasks/exit", taskExit("c0"))
+	await(t, s, changed, "no problem", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool {
+		return p[0].Containers[0].State == inventory.ContainerExited && len(s.(inventory.Troubled).Problems()) == 0
+	})
 }
 
 func TestNonsense(t *testing.T) {

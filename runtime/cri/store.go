@@ -5,8 +5,10 @@ package cri
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
@@ -48,6 +50,7 @@ func (s *store) putSandbox(p *sandbox) (changed bool) {
 	}
 	if old != nil {
 		p.addresses, p.hostNetwork, p.cgroupParent = old.addresses, old.hostNetwork, old.cgroupParent
+		p.asking.problem, p.asking.silent = old.asking.problem, old.asking.silent
 	}
 	s.sandboxes[p.id] = p
 	return true
@@ -64,6 +67,7 @@ func (s *store) putContainer(p *container) (changed bool) {
 	}
 	if old != nil {
 		p.started, p.resources, p.mounts, p.logPath = old.started, old.resources, old.mounts, old.logPath
+		p.asking.problem, p.asking.silent = old.asking.problem, old.asking.silent
 	}
 	s.containers[p.id] = p
 	return true
@@ -97,6 +101,44 @@ func (s *store) replace(sandboxes []*runtimeapi.PodSandbox, containers []*runtim
 		}
 	}
 	return changed
+}
+
+// askAgain makes every status be asked for again.
+func (s *store) askAgain() {
+	for _, p := range s.sandboxes {
+		p.asking.again = time.Time{}
+	}
+	for _, c := range s.containers {
+		c.asking.again = time.Time{}
+	}
+}
+
+// problems says of what not all could be had, and why.
+func (s *store) problems(runtime string) []string {
+	count, example, why := 0, "", ""
+	note := func(p *sandbox, name string, a *asking) {
+		if a.problem == "" || p == nil {
+			return
+		}
+		count++
+		// The first in order, so that the sentence changes only with what it says.
+		if text := p.namespace + "/" + p.name + name; example == "" || text < example {
+			example, why = text, a.problem
+		}
+	}
+	for _, p := range s.sandboxes {
+		note(p, "", &p.asking)
+	}
+	for _, c := range s.containers {
+		note(s.sandboxes[c.sandbox], "/"+c.name, &c.asking)
+	}
+	switch count {
+	case 0:
+		return nil
+	case 1:
+		return []string{fmt.Sprintf("%s does not tell all about %s: %s", runtime, example, why)}
+	}
+	return []string{fmt.Sprintf("%s does not tell all about %s and %d more: %s", runtime, example, count-1, why)}
 }
 
 // pods makes the pods of what is known. What it returns shares nothing that is changed later.
@@ -148,10 +190,11 @@ type placed struct {
 	in *sandbox
 }
 
-// makePod makes a pod of its sandboxes, as the newest of them has it.
+// makePod makes a pod of its sandboxes, as the newest of them has it. The one that is ready is the newest, whatever the clock was
+// when it was created.
 func makePod(sandboxes []*sandbox) inventory.Pod {
 	s := slices.MaxFunc(sandboxes, func(a, b *sandbox) int {
-		return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.attempt, b.attempt), strings.Compare(a.id, b.id))
+		return cmp.Or(compareBool(a.state == inventory.StateReady, b.state == inventory.StateReady), a.created.Compare(b.created), cmp.Compare(a.attempt, b.attempt), strings.Compare(a.id, b.id))
 	})
 	return inventory.Pod{
 		Namespace: s.namespace, Name: s.name, UID: s.uid, Labels: s.labels, AnnotationNames: s.annotations,
@@ -163,9 +206,9 @@ func makePod(sandboxes []*sandbox) inventory.Pod {
 
 // makeContainer makes a container of its runs.
 func makeContainer(runs []placed, runtime string) inventory.Container {
-	// Attempts begin anew when the runtime has forgotten the runs before.
+	// Attempts begin anew when the runtime has forgotten the runs before, and the clock may have been set: only the newest can run.
 	slices.SortFunc(runs, func(a, b placed) int {
-		return cmp.Or(b.created.Compare(a.created), cmp.Compare(b.attempt, a.attempt), strings.Compare(a.id, b.id))
+		return cmp.Or(compareBool(b.state == inventory.ContainerRunning, a.state == inventory.ContainerRunning), b.created.Compare(a.created), cmp.Compare(b.attempt, a.attempt), strings.Compare(a.id, b.id))
 	})
 	n := runs[0]
 	c := inventory.Container{
@@ -181,9 +224,20 @@ func makeContainer(runs []placed, runtime string) inventory.Container {
 	return c
 }
 
+// compareBool compares as cmp.Compare does; false comes before true.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
 // code is the exit code, if there is one.
 func (c *container) code() *int32 {
-	if c.state != inventory.ContainerExited || !c.asked && c.finished.IsZero() {
+	if c.state != inventory.ContainerExited || !c.asking.asked && c.finished.IsZero() {
 		return nil
 	}
 	code := c.exitCode
