@@ -7,7 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
+	"slices"
 )
 
 const (
@@ -80,8 +80,9 @@ func (s *segment) openIn(from, to, silent int64) (start int64, sure bool) {
 // maxPrime is how many files the beginning of an unfinished line is looked for in.
 const maxPrime = 3
 
-// prime gives a scanner the lines that are unfinished at the end of the last one of some files of one run, oldest first.
-func (r *reader) prime(s *scanner, entries []entry) {
+// prime gives a scanner the lines that are unfinished at the end of the last one of some files of one run, oldest first. It is an error if
+// names have changed.
+func (r *reader) prime(s *scanner, entries []entry) error {
 	type part struct {
 		seg   *segment
 		start int64
@@ -89,6 +90,9 @@ func (r *reader) prime(s *scanner, entries []entry) {
 	var parts []part
 	for i := len(entries) - 1; i >= 0 && len(parts) < maxPrime; i-- {
 		seg, err := r.open(&entries[i])
+		if hasMoved(err) {
+			return err
+		}
 		if err != nil {
 			break
 		}
@@ -116,6 +120,7 @@ func (r *reader) prime(s *scanner, entries []entry) {
 		s.torn(&ignored)
 	}
 	s.takeNULs()
+	return nil
 }
 
 // sameRun returns the files before entries[i] that are of its run.
@@ -235,6 +240,9 @@ type backwards struct {
 	empty  bool
 	cut    Stream
 	before []entry
+	// last is the file that was opened last, and file its identity, if it has one.
+	last entry
+	file *File
 	// parts: compressed files are not read at once.
 	parts bool
 }
@@ -250,16 +258,17 @@ func (b *backwards) next() (block, error) {
 			return block{}, io.EOF
 		}
 		e := &b.entries[len(b.entries)-1]
-		b.entries = b.entries[:len(b.entries)-1]
 		seg, err := b.r.open(e)
-		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		if hasMoved(err) {
 			return block{}, err
 		}
+		b.entries = b.entries[:len(b.entries)-1]
+		b.last, b.file = *e, nil
 		if err != nil {
 			b.r.gapAt(e.name, err)
 			continue
 		}
-		b.seg = seg
+		b.seg, b.file = seg, seg.identity()
 		older := b.begun && b.run != e.run
 		// What ends before a file of the same run in which there is nothing ends as that file does.
 		b.end = older || !b.begun && !b.r.plan.Follow || b.empty && b.end
@@ -303,12 +312,33 @@ func (b *backwards) close() {
 	b.seg = nil
 }
 
-// each calls yield for every record that ends in the block and that the query selects.
-func (r *reader) each(s *scanner, b block, yield func(*Record)) error {
-	if b.from == 0 && len(b.before) > 0 {
-		r.prime(s, b.before)
+// relist takes the names that files have now: those before the one that was opened last are still to come. missing tells that there
+// are fewer than there were.
+func (b *backwards) relist(entries []entry) (missing bool) {
+	if b.last.name == "" {
+		b.entries = entries
+		return false
+	}
+	had := b.entries
+	if i := slices.IndexFunc(entries, func(e entry) bool {
+		return e.is(&b.last) || b.file != nil && e.run == b.file.Run && b.r.begins(&e, b.file.Fingerprint)
+	}); i >= 0 {
+		b.entries = entries[:i]
 	} else {
-		s.forget()
+		b.entries = slices.DeleteFunc(entries, func(e entry) bool { return !isAmong(had, &e) })
+	}
+	b.before = ofRun(b.entries, b.last.run)
+	return len(b.entries) < len(had)
+}
+
+// each calls yield for every record that ends in the block and that the query selects, with its time or that of the one before. If names have changed it is an error, before the first
+// record.
+func (r *reader) each(s *scanner, b block, yield func(r *Record, at int64)) error {
+	s.forget()
+	if b.from == 0 && len(b.before) > 0 {
+		if err := r.prime(s, b.before); err != nil {
+			return err
+		}
 	}
 	s.use(b.seg, b.start, b.to)
 	var rec Record
@@ -318,7 +348,7 @@ func (r *reader) each(s *scanner, b block, yield func(*Record)) error {
 			at = rec.Time
 		}
 		if rec.End > b.from && r.plan.wants(&rec, at) {
-			yield(&rec)
+			yield(&rec, at)
 		}
 	}
 	for {

@@ -31,6 +31,17 @@ type entry struct {
 	inode, device uint64
 }
 
+// is reports whether two entries are one file, which may have been renamed.
+func (e *entry) is(other *entry) bool { return e.inode == other.inode && e.device == other.device }
+
+// isAmong reports whether an entry is one of some files of a log that were listed before, or is older than one of them. Of rotations
+// with numbers only the inode tells that: those that were compressed since are not found.
+func isAmong(files []entry, e *entry) bool {
+	return slices.ContainsFunc(files, func(f entry) bool {
+		return e.is(&f) || e.run < f.run || e.run == f.run && e.rotation != "" && e.rotation <= f.rotation
+	})
+}
+
 // before orders the entries of a container, oldest first.
 func before(a, b entry) int {
 	if c := cmp.Compare(a.run, b.run); c != 0 {

@@ -415,16 +415,21 @@ func (r *reader) same(e *entry) bool {
 	if e.inode == r.seg.inode && e.device == r.seg.device {
 		return true
 	}
-	if !e.gzip || r.seg.gzip != nil || r.seg.id == nil {
+	return r.seg.gzip == nil && r.seg.id != nil && r.begins(e, r.seg.id.Fingerprint)
+}
+
+// begins reports whether a file is compressed, and begins as one with that fingerprint does.
+func (r *reader) begins(e *entry, fingerprint uint64) bool {
+	if !e.gzip {
 		return false
 	}
-	other, err := openSegment(r.dir, &r.target.Source, *e)
+	seg, err := openSegment(r.dir, &r.target.Source, *e)
 	if err != nil {
 		return false
 	}
-	defer other.close()
-	id := other.identity()
-	return id != nil && id.Fingerprint == r.seg.id.Fingerprint
+	defer seg.close()
+	id := seg.identity()
+	return id != nil && id.Fingerprint == fingerprint
 }
 
 // nextRun returns the first file of the next run, if the query wants it.

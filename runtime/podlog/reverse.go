@@ -8,7 +8,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
+
+	"github.com/noded/noded/journal"
 )
 
 // readReverse gives the newest records first.
@@ -81,12 +82,13 @@ type reversed struct {
 	// records are those of a block, of which the ones before n have not been given, and text is what is in them.
 	records []Record
 	text    []byte
-	// ends is where in text each record ends.
-	ends []int
-	n    int
+	// ends is where in text each record ends, and times are their times, or that of the one before.
+	ends  []int
+	times []int64
+	n     int
 	left int64
 	over bool
-	// tries counts how often the files were listed anew.
+	// tries counts how often the files were listed anew for one block.
 	tries int
 }
 
@@ -146,36 +148,44 @@ func (b *reversed) advance(ctx context.Context) (bool, error) {
 	}
 	b.n--
 	b.left--
-	b.reader.at = b.records[b.n].Time
+	b.reader.at = b.times[b.n]
 	return true, nil
 }
 
 // fill reads the block before.
 func (b *reversed) fill() error {
 	next, err := b.walk.next()
-	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+	if hasMoved(err) {
 		return b.again()
 	}
 	if err != nil {
 		return err
 	}
-	b.records, b.text, b.ends = b.records[:0], b.text[:0], b.ends[:0]
+	b.records, b.text, b.ends, b.times = b.records[:0], b.text[:0], b.ends[:0], b.times[:0]
 	parts := false
-	err = b.reader.each(&b.scan, next, func(r *Record) {
+	yield := func(r *Record, at int64) {
 		if len(b.records) >= maxReverseRecords || len(b.text) > maxReverseBytes {
 			b.halve()
 			parts = true
 		}
 		b.text = append(b.text, r.Text...)
-		b.ends = append(b.ends, len(b.text))
+		b.ends, b.times = append(b.ends, len(b.text)), append(b.times, at)
 		b.records = append(b.records, *r)
-	})
+	}
+	for err = b.reader.each(&b.scan, next, yield); hasMoved(err); err = b.reader.each(&b.scan, next, yield) {
+		// The files before, of which the block has the end of a line.
+		if err = b.again(); err != nil {
+			break
+		}
+		next.before = b.walk.before
+	}
 	from := 0
 	for i, to := range b.ends {
 		b.records[i].Text = b.text[from:to:to]
 		from = to
 	}
 	b.n = len(b.records)
+	b.tries = 0
 	if err != nil {
 		b.reader.gapAt(next.seg.entry.name, err)
 	}
@@ -198,6 +208,7 @@ func (b *reversed) halve() {
 	b.records = b.records[:copy(b.records, b.records[n:])]
 	b.text = b.text[:copy(b.text, b.text[from:])]
 	b.ends = b.ends[:copy(b.ends, b.ends[n:])]
+	b.times = b.times[:copy(b.times, b.times[n:])]
 	for i := range b.ends {
 		b.ends[i] -= from
 	}
@@ -205,17 +216,12 @@ func (b *reversed) halve() {
 
 // again lists the files anew, because they were rotated, and goes on before the file that was read last.
 func (b *reversed) again() error {
-	var kept []entry
-	for _, e := range b.reader.reverseEntries() {
-		if len(b.records) > 0 && e.run == b.records[0].File.Run && e.inode == b.records[0].File.Inode {
-			break
-		}
-		kept = append(kept, e)
-	}
 	if b.tries++; b.tries > maxBegins {
 		return errMoved
 	}
-	b.walk.entries = kept
+	if b.walk.relist(b.reader.reverseEntries()) {
+		b.reader.gap(journal.Gap{Reason: journal.GapVacuumed, Last: usec(b.reader.at), Detail: "rotated files were removed before they were read"})
+	}
 	return nil
 }
 

@@ -5,8 +5,6 @@ package podlog
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"math"
 )
 
@@ -35,7 +33,7 @@ func (r *reader) search(entries []entry, since int64) (index int, offset int64, 
 	haveLater := false
 	for i := len(entries) - 1; i >= 0; i-- {
 		seg, err := r.open(&entries[i])
-		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		if hasMoved(err) {
 			return 0, 0, false, err
 		}
 		if err != nil {

@@ -14,6 +14,9 @@ import (
 // errMoved: a file is not the one any more that was listed.
 var errMoved = errors.New("the files changed")
 
+// hasMoved reports whether an error says that files are to be listed anew.
+func hasMoved(err error) bool { return errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) }
+
 // maxBegins is how often the beginning is looked for among files that change.
 const maxBegins = 20
 
@@ -35,7 +38,7 @@ func (r *reader) begin() state {
 			return hasRecord
 		}
 		r.gaps = r.gaps[:gaps]
-		if !errors.Is(err, errMoved) && !errors.Is(err, fs.ErrNotExist) {
+		if !hasMoved(err) {
 			break
 		}
 	}
@@ -130,7 +133,9 @@ func (r *reader) beginAmong(entries []entry) error {
 	}
 	r.ordered = ordered
 	if offset == 0 {
-		r.prime(&r.scan, sameRun(entries, i))
+		if err := r.prime(&r.scan, sameRun(entries, i)); err != nil {
+			return err
+		}
 	}
 	return r.beginAt(&entries[i], offset, 0)
 }
@@ -139,7 +144,7 @@ func (r *reader) beginAmong(entries []entry) error {
 // gap.
 func (r *reader) beginAt(e *entry, offset, drop int64) error {
 	seg, err := r.open(e)
-	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+	if hasMoved(err) {
 		return err
 	}
 	if err != nil {
@@ -185,7 +190,7 @@ func (r *reader) resume(entries []entry, runs []uint32, at Position) error {
 // resumeIn goes on after a place, if it is in that file.
 func (r *reader) resumeIn(entries []entry, i int, at Position) (found bool, err error) {
 	seg, err := r.open(&entries[i])
-	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+	if hasMoved(err) {
 		return false, err
 	}
 	if err != nil {
@@ -197,7 +202,10 @@ func (r *reader) resumeIn(entries []entry, i int, at Position) (found bool, err 
 	}
 	if at.Pending == at.Offset {
 		// A line can have begun in the file before.
-		r.prime(&r.scan, sameRun(entries, i))
+		if err := r.prime(&r.scan, sameRun(entries, i)); err != nil {
+			seg.close()
+			return false, err
+		}
 	}
 	r.seg, r.drop, r.at = seg, at.Offset, at.Time
 	r.scan.use(seg, at.Offset-at.Pending, -1)

@@ -7,12 +7,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"io/fs"
 )
 
-// mark is the place where a record ends.
+// mark is the place where a record ends, which has that time, or the one before it has.
 type mark struct {
-	end, pending int64
+	end, pending, time int64
 }
 
 // beginTail finds the place after which the last records are.
@@ -38,15 +37,16 @@ func (r *reader) beginTail(entries []entry) error {
 			return err
 		}
 		// What is before the block of the first record that is wanted.
-		marks = append(marks[:0], mark{end: b.from, pending: b.from - b.start})
+		at, _, _ := b.seg.timeAt(b.from, b.to)
+		marks = append(marks[:0], mark{end: b.from, pending: b.from - b.start, time: at})
 		wanted, dropped := int64(0), int64(0)
-		err = r.each(&s, b, func(rec *Record) {
+		err = r.each(&s, b, func(rec *Record, at int64) {
 			wanted++
 			if n := int64(len(marks)) - left; !walk.parts && n > left+backBytes {
 				dropped += n
 				marks = marks[:copy(marks, marks[n:])]
 			}
-			marks = append(marks, mark{rec.End, rec.Pending})
+			marks = append(marks, mark{rec.End, rec.Pending, at})
 		})
 		if err != nil {
 			return err
@@ -54,8 +54,11 @@ func (r *reader) beginTail(entries []entry) error {
 		if wanted >= left {
 			m := marks[wanted-left-dropped]
 			if m.end == m.pending {
-				r.prime(&r.scan, b.before)
+				if err := r.prime(&r.scan, b.before); err != nil {
+					return err
+				}
 			}
+			r.at = m.time
 			return r.beginAt(&b.seg.entry, m.end-m.pending, m.end)
 		}
 		left -= wanted
@@ -79,7 +82,7 @@ func (r *reader) beginPlainTail(e *entry) (found bool, err error) {
 		return false, nil
 	}
 	seg, err := r.open(e)
-	if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+	if hasMoved(err) {
 		return false, err
 	}
 	if err != nil {
