@@ -321,7 +321,7 @@ func (b *backwards) relist(entries []entry) (missing bool) {
 	}
 	had := b.entries
 	if i := slices.IndexFunc(entries, func(e entry) bool {
-		return e.is(&b.last) || b.file != nil && e.run == b.file.Run && b.r.begins(&e, b.file.Fingerprint)
+		return e.is(b.last) || b.file != nil && e.run == b.file.Run && b.r.begins(&e, b.file.Fingerprint)
 	}); i >= 0 {
 		b.entries = entries[:i]
 	} else {

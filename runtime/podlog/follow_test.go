@@ -69,6 +69,29 @@ func (f *following) wait(n int) []string {
 	}
 }
 
+// flushed waits until the follower has looked at everything n times more.
+func (f *following) flushed(n int) {
+	f.t.Helper()
+	f.c.mu.Lock()
+	want := f.c.flushes + n
+	f.c.mu.Unlock()
+	for end := time.Now().Add(time.Minute); ; {
+		f.c.mu.Lock()
+		now := f.c.flushes
+		f.c.mu.Unlock()
+		switch {
+		case now >= want:
+			return
+		case time.Now().After(end):
+			f.t.Fatal("the follower does not look any more")
+		}
+		select {
+		case <-f.c.news:
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 func (f *following) ended() error {
 	f.t.Helper()
 	select {
@@ -155,6 +178,81 @@ func TestTailCountedOnce(t *testing.T) {
 	}
 }
 
+// Of the files of a log only the one that is written to is removed. What is older does not come again, and what comes later does.
+func TestFollowRemoved(t *testing.T) {
+	t.Parallel()
+	for _, hub := range []bool{true, false} {
+		t.Run(fmt.Sprintf("hub=%v", hub), func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			tr.write("0.log.20261123-200000", lines(0, 5))
+			tr.write("0.log.20261123-200001", lines(5, 10))
+			tr.write("0.log", lines(10, 15))
+			l := tr.logs()
+			if hub {
+				l = tr.watchedLogs()
+			}
+			f := follow(t, l, podlog.Fixed{tr.target()}, podlog.NewQuery())
+			f.wait(15)
+			tr.remove("0.log")
+			tr.compress("0.log.20261123-200001")
+			f.flushed(3)
+			tr.write("0.log", lines(15, 20))
+			got := f.wait(20)
+			f.stop()
+			if d := cmp.Diff(texts(0, 20), got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// Who goes on after a place in a file that is gone, or shorter now, gets what comes after it in time.
+func TestResumeRemoved(t *testing.T) {
+	t.Parallel()
+	seconds := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			b.WriteString(line(1000*i, "stdout", "F", fmt.Sprintf("line %d", i)))
+		}
+		return b.String()
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(tr *tree)
+		want   []string
+	}{
+		{"nothing is left after it", func(tr *tree) { tr.remove("0.log") }, nil},
+		{"a new file", func(tr *tree) { tr.write("0.log", seconds(950, 960)) }, texts(950, 960)},
+		{"a new run", func(tr *tree) { tr.remove("0.log"); tr.write("1.log", seconds(950, 960)) }, texts(950, 960)},
+		{"shorter", func(tr *tree) { tr.write("0.log", seconds(600, 800)); tr.write("1.log", seconds(950, 960)) }, texts(950, 960)},
+		{"the older ones are gone too", func(tr *tree) {
+			tr.remove("0.log.20261123-200000")
+			tr.remove("0.log.20261123-200001")
+			tr.write("0.log", seconds(950, 960))
+		}, texts(950, 960)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			tr.write("0.log.20261123-200000", seconds(0, 300))
+			tr.write("0.log.20261123-200001", seconds(300, 600))
+			tr.write("0.log", seconds(600, 900))
+			all := tr.read(podlog.NewQuery())
+			tt.change(tr)
+			q := podlog.NewQuery()
+			q.Cursor = podlog.MakeCursor(all.positions[len(all.positions)-1])
+			c := tr.read(q)
+			if d := cmp.Diff(tt.want, c.texts, cmpEmpty); d != "" {
+				t.Error(d)
+			}
+			if len(c.gaps) != 1 || c.gaps[0].Reason != journal.GapCursorLost {
+				t.Errorf("got gaps %v", c.gaps)
+			}
+		})
+	}
+}
+
 // A line that the runtime had in hand when it opened the next file.
 func TestFollowLateLine(t *testing.T) {
 	t.Parallel()
@@ -236,22 +334,8 @@ func (s *set) change(targets ...podlog.Target) {
 
 // wait waits until the follower has looked at the set once more, and then waits again.
 func (s *set) wait(f *following) {
-	f.c.mu.Lock()
-	n := f.c.flushes
-	f.c.mu.Unlock()
 	s.changed <- struct{}{}
-	for {
-		f.c.mu.Lock()
-		now := f.c.flushes
-		f.c.mu.Unlock()
-		if now > n+1 {
-			return
-		}
-		select {
-		case <-f.c.news:
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	f.flushed(2)
 }
 
 func TestFollowSet(t *testing.T) {

@@ -43,6 +43,8 @@ type chain struct {
 	dir    *safefs.Dir
 	id     dirwatch.ID
 	links  []link
+	// older are the files of its run before the first link, as they were listed last, or passed since.
+	older []entry
 	// prints are the fingerprints of compressed files, by name.
 	prints map[string]print
 }
@@ -65,6 +67,8 @@ type link struct {
 	unsure bool
 	// lost is what was in files that were given up before this one.
 	lost loss
+	// older is that of the chain, in a link that was taken out of it.
+	older []entry
 }
 
 // loss is records that are gone.
@@ -173,8 +177,16 @@ func (k *keeper) drop(c *chain, n int) {
 			l.seg.close()
 		}
 		l.seg, l.removed = nil, 0
+		if i < n {
+			c.pass(l)
+		}
 	}
 	c.links = c.links[n:]
+}
+
+// pass notes that a link is not in the chain any more, because the one after it is read.
+func (c *chain) pass(l *link) {
+	c.older = append(c.older[max(0, len(c.older)-maxKeptFiles):len(c.older):len(c.older)], l.entry)
 }
 
 // know says what file a reader reads, when it has its first record.
@@ -204,7 +216,9 @@ func (k *keeper) take(r *reader) link {
 	defer k.mu.Unlock()
 	c := k.chains[r]
 	next := &c.links[1]
+	c.pass(&c.links[0])
 	out := *next
+	out.older = c.older
 	k.logs.kept.Add(-next.removed)
 	next.file = next.seg.identity()
 	next.seg, next.removed, next.lost, next.unsure = nil, 0, loss{}, false
@@ -275,13 +289,11 @@ func (c *chain) after(entries []entry) (later []entry, found bool) {
 	for i := range entries {
 		if c.is(first, &entries[i]) {
 			first.renamed(entries[i])
+			c.older = older(entries, &entries[i])
 			return entries[i+1:], true
 		}
 	}
-	for len(entries) > 0 && entries[0].run < first.entry.run {
-		entries = entries[1:]
-	}
-	return entries, false
+	return slices.DeleteFunc(entries, func(e entry) bool { return e.run < first.entry.run || isAmong(c.older, &e) }), false
 }
 
 // renamed notes the name that a file has now. Compressed it is another file, with another inode.

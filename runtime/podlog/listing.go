@@ -32,13 +32,13 @@ type entry struct {
 }
 
 // is reports whether two entries are one file, which may have been renamed.
-func (e *entry) is(other *entry) bool { return e.inode == other.inode && e.device == other.device }
+func (e *entry) is(other entry) bool { return e.inode == other.inode && e.device == other.device }
 
 // isAmong reports whether an entry is one of some files of a log that were listed before, or is older than one of them. Of rotations
 // with numbers only the inode tells that: those that were compressed since are not found.
 func isAmong(files []entry, e *entry) bool {
 	return slices.ContainsFunc(files, func(f entry) bool {
-		return e.is(&f) || e.run < f.run || e.run == f.run && e.rotation != "" && e.rotation <= f.rotation
+		return e.is(f) || e.run < f.run || e.run == f.run && e.rotation != "" && e.rotation <= f.rotation
 	})
 }
 
@@ -185,4 +185,13 @@ func ofRun(entries []entry, run uint32) []entry {
 		to++
 	}
 	return entries[from:to]
+}
+
+// older returns the entries of its run before one of entries.
+func older(entries []entry, e *entry) []entry {
+	of := ofRun(entries, e.run)
+	if i := slices.IndexFunc(of, e.is); i >= 0 {
+		return of[:i]
+	}
+	return nil
 }

@@ -60,8 +60,11 @@ type reader struct {
 	oldRun  bool
 	// noPrevious: the query asks for the previous run and there is none.
 	noPrevious bool
-	// drop is the offset in seg before which everything has been delivered.
-	drop int64
+	// older are the files of its run before the one that is read, as they were listed last.
+	older []entry
+	// drop is the offset in seg before which everything has been delivered. Where that is not known, given is the time up to which
+	// what ends before the offset givenTo has.
+	drop, given, givenTo int64
 	// ordered: the times in the files grow, so that the first one after Until is the end.
 	ordered bool
 
@@ -229,6 +232,12 @@ func (r *reader) take() bool {
 	if r.drop > 0 && (h.End <= r.drop || h.File.Inode != r.seg.inode) {
 		return false
 	}
+	if r.given != 0 {
+		if r.at <= r.given && h.End <= r.givenTo {
+			return false
+		}
+		r.given = 0
+	}
 	r.reached.Run, r.reached.Inode, r.reached.Fingerprint = h.File.Run, h.File.Inode, h.File.Fingerprint
 	r.reached.Offset, r.reached.Pending, r.reached.Time = h.End, h.Pending, h.Time
 	if !r.plan.wants(h, r.at) {
@@ -276,7 +285,7 @@ func (r *reader) endOfFile(cause error) state {
 	if !broken && r.grew() {
 		return hasRecord
 	}
-	return r.move(next, found)
+	return r.move(next, entries, found)
 }
 
 // grew reports whether something was written to the file after its end was found. It is asked once it is known that another file
@@ -356,7 +365,7 @@ func (r *reader) truncated() bool {
 	seg.id = nil
 	r.scan.use(seg, 0, -1)
 	r.scan.forget()
-	r.drop = 0
+	r.drop, r.given = 0, 0
 	return true
 }
 
@@ -395,14 +404,17 @@ func (r *reader) next(entries []entry) (next *entry, following, found bool) {
 		if !r.same(&of[i]) {
 			continue
 		}
-		r.seg.entry = of[i]
+		r.seg.entry, r.older = of[i], of[:i]
 		if i+1 < len(of) {
 			return &of[i+1], true, true
 		}
 		return r.nextRun(entries), !of[i].live, true
 	}
-	// It was removed, and with it all that are older. Numbers tell nothing: each rotation changes them.
+	// It was removed, and with it all that are older, unless somebody removed it alone. Numbers tell nothing: each rotation changes them.
 	for i := range of {
+		if isAmong(r.older, &of[i]) {
+			continue
+		}
 		if r.seg.entry.live || r.seg.entry.number > 0 || before(of[i], r.seg.entry) > 0 {
 			return &of[i], true, false
 		}
@@ -442,8 +454,8 @@ func (r *reader) nextRun(entries []entry) *entry {
 	return nil
 }
 
-// move goes on in the next file. hasRecord means to go on.
-func (r *reader) move(next *entry, found bool) state {
+// move goes on in the next one of some files. hasRecord means to go on.
+func (r *reader) move(next *entry, entries []entry, found bool) state {
 	if r.finish(next.run) {
 		return hasRecord
 	}
@@ -454,6 +466,7 @@ func (r *reader) move(next *entry, found bool) state {
 	}
 	if err != nil {
 		r.gapAt(next.name, err)
+		r.older = older(entries, next)
 		return r.skip(next)
 	}
 	if seg.inode != next.inode || seg.device != next.device {
@@ -468,7 +481,7 @@ func (r *reader) move(next *entry, found bool) state {
 		r.gap(g)
 	}
 	r.retire()
-	r.seg, r.drop, r.settling = seg, 0, time.Time{}
+	r.seg, r.older, r.drop, r.given, r.settling = seg, older(entries, next), 0, 0, time.Time{}
 	r.scan.use(seg, 0, -1)
 	r.keep()
 	return hasRecord
@@ -522,7 +535,7 @@ func (r *reader) moveKept(broken bool) (st state, kept bool) {
 	}
 	r.retire()
 	next.seg.source = &r.target.Source
-	r.seg, r.drop, r.settling = next.seg, 0, time.Time{}
+	r.seg, r.older, r.drop, r.given, r.settling = next.seg, next.older, 0, 0, time.Time{}
 	r.scan.use(r.seg, 0, -1)
 	return hasRecord, true
 }
@@ -538,6 +551,7 @@ func (r *reader) keep() {
 func (r *reader) skip(e *entry) state {
 	r.retire()
 	r.seg = &segment{source: &r.target.Source, entry: *e, inode: e.inode, device: e.device}
+	r.drop, r.given = 0, 0
 	r.scan.use(r.seg, 0, -1)
 	return hasRecord
 }

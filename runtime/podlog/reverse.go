@@ -86,8 +86,8 @@ type reversed struct {
 	ends  []int
 	times []int64
 	n     int
-	left int64
-	over bool
+	left  int64
+	over  bool
 	// tries counts how often the files were listed anew for one block.
 	tries int
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"slices"
 
 	"github.com/noded/noded/journal"
 )
@@ -35,6 +36,9 @@ func (r *reader) begin() state {
 		gaps := len(r.gaps)
 		if err = r.beginIn(entries); err == nil {
 			r.begun, r.started = true, r.reached
+			e := r.seg.entry
+			e.inode, e.device = r.seg.inode, r.seg.device
+			r.older = older(entries, &e)
 			return hasRecord
 		}
 		r.gaps = r.gaps[:gaps]
@@ -235,25 +239,52 @@ func (r *reader) isPlace(seg *segment, at Position) bool {
 	return endsWith(seg, at)
 }
 
-// resumeLost begins at the oldest record that is left after a place that is gone.
+// resumeLost begins after the time of a place that is gone: at the oldest record that is left, unless somebody removed that file alone.
 func (r *reader) resumeLost(entries []entry, at Position) error {
 	g := journal.Gap{Reason: journal.GapCursorLost, First: usec(at.Time), Detail: "the file that the cursor names is gone; what it had after that place is lost"}
-	for i := range entries {
-		if entries[i].run < at.Run || r.hasStop && entries[i].run > r.stopRun {
-			continue
-		}
-		if err := r.beginAt(&entries[i], 0, 0); err != nil {
-			r.reached = Position{}
-			return err
-		}
-		if first, ok := r.seg.firstTime(); ok {
-			g.Last = usec(first)
-		}
+	left := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.run < at.Run || r.hasStop && e.run > r.stopRun })
+	if len(left) == 0 {
 		r.gap(g)
-		return nil
+		return errNothing
+	}
+	err := r.beginAfter(left, at)
+	if err != nil {
+		r.reached = Position{}
+		return err
+	}
+	if first, ok := r.seg.firstTime(); ok && r.given == 0 {
+		g.Last = usec(first)
 	}
 	r.gap(g)
-	return errNothing
+	return nil
+}
+
+// beginAfter begins with the first record after the time of a place.
+func (r *reader) beginAfter(entries []entry, at Position) error {
+	var i int
+	var offset int64
+	ordered := false
+	if at.Time != 0 {
+		var err error
+		if i, offset, ordered, err = r.search(ofRun(entries, at.Run), at.Time+slack); err != nil {
+			return err
+		}
+	}
+	if offset == 0 {
+		if err := r.prime(&r.scan, sameRun(entries, i)); err != nil {
+			return err
+		}
+	}
+	if err := r.beginAt(&entries[i], offset, 0); err != nil {
+		return err
+	}
+	if first, ok := r.seg.firstTime(); !ordered || !ok || first >= at.Time {
+		return nil
+	}
+	// What is written from now on is not given, whatever its time.
+	size, err := r.seg.size()
+	r.given, r.givenTo = at.Time, size
+	return err
 }
 
 // firstTime returns the time of the first line that has one.
