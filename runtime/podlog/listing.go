@@ -6,6 +6,7 @@ package podlog
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,27 +66,25 @@ func before(a, b entry) int {
 // maxLists is how often a directory is listed until two listings are alike.
 const maxLists = 20
 
+// directory is a safefs.Dir.
+type directory interface {
+	Names(most int) (names []string, more bool, err error)
+	Stat(name string) (fs.FileInfo, error)
+}
+
 // list lists the log files in a directory as they were at one moment, oldest first. What is not a regular file is left out.
-func list(dir *safefs.Dir, layout Layout, id string) ([]entry, error) {
-	entries, err := listNames(dir, layout, id)
+func list(dir directory, layout Layout, id string) ([]entry, error) {
+	entries, err := listOnce(dir, layout, id)
 	if err != nil {
 		return nil, err
 	}
 	for range maxLists {
-		for i := range entries {
-			e := &entries[i]
-			info, err := dir.Stat(e.name)
-			if err != nil || !info.Mode().IsRegular() {
-				e.inode, e.device = 0, 0
-				continue
-			}
-			e.inode, e.device = safefs.Inode(info)
-		}
-		again, err := listNames(dir, layout, id)
+		// Names tell of a rotation only if it makes new ones: those with numbers stay, and are of other files.
+		again, err := listOnce(dir, layout, id)
 		if err != nil {
 			return nil, err
 		}
-		if sameNames(entries, again) {
+		if slices.Equal(entries, again) {
 			break
 		}
 		entries = again
@@ -101,13 +100,22 @@ func list(dir *safefs.Dir, layout Layout, id string) ([]entry, error) {
 	}), nil
 }
 
-func sameNames(a, b []entry) bool {
-	return slices.EqualFunc(a, b, func(a, b entry) bool { return a.name == b.name })
+// listOnce lists the log files in a directory by their names, oldest first, and then looks which files they are. What is not a regular
+// file has no inode.
+func listOnce(dir directory, layout Layout, id string) ([]entry, error) {
+	entries, err := listNames(dir, layout, id)
+	for i := range entries {
+		e := &entries[i]
+		if info, err := dir.Stat(e.name); err == nil && info.Mode().IsRegular() {
+			e.inode, e.device = safefs.Inode(info)
+		}
+	}
+	return entries, err
 }
 
 // listNames lists the log files in a directory by their names, oldest first. A file that is there compressed too is listed once, as
 // it was.
-func listNames(dir *safefs.Dir, layout Layout, id string) ([]entry, error) {
+func listNames(dir directory, layout Layout, id string) ([]entry, error) {
 	names, more, err := dir.Names(maxNames)
 	if err != nil {
 		return nil, err
