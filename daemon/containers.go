@@ -45,8 +45,8 @@ func newContainers(cfg *config.Config, root string, maxRecordBytes func() int, l
 	}
 	var sources []inventory.Source
 	if len(cfg.Runtime.Sockets) == 0 {
-		// It looks for the usual sockets, again and again while there is none.
-		sources = append(sources, cri.New(cri.Config{Root: root, Logger: logger}))
+		// They look for the usual sockets, again and again while there are none.
+		sources = append(sources, cri.Usual(root, cri.Config{Logger: logger})...)
 	}
 	for _, socket := range cfg.Runtime.Sockets {
 		sources = append(sources, cri.New(cri.Config{Socket: socket, Logger: logger}))

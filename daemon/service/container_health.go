@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +91,13 @@ func (h *ContainerHealth) runtimes(snapshot *inventory.Snapshot) []*nodedv1.Sour
 	for i := range snapshot.Runtimes {
 		r := &snapshot.Runtimes[i]
 		if r.Since.IsZero() && (r.Err == nil || errors.Is(r.Err, fs.ErrNotExist)) && !h.Named[r.Socket] {
-			absent = append(absent, cmp.Or(r.Socket, "the usual places"))
+			where := "no socket at " + cmp.Or(r.Socket, "the usual places")
+			if errors.Is(r.Err, errors.ErrUnsupported) {
+				where = "what listens at " + r.Socket + " does not serve version 1 of the CRI"
+			}
+			if !slices.Contains(absent, where) {
+				absent = append(absent, where)
+			}
 			continue
 		}
 		out = append(out, h.runtime(r))
@@ -98,7 +105,7 @@ func (h *ContainerHealth) runtimes(snapshot *inventory.Snapshot) []*nodedv1.Sour
 	if len(out) == 0 && len(absent) > 0 {
 		return []*nodedv1.SourceHealth{{
 			Name: "runtime", State: nodedv1.SourceState_SOURCE_STATE_OK,
-			Message: wire.Text("there is no container runtime: no socket at " + strings.Join(absent, " and ")),
+			Message: wire.Text("there is no container runtime: " + strings.Join(absent, ", ")),
 		}}
 	}
 	return out

@@ -33,7 +33,7 @@ func TestContainerHealth(t *testing.T) {
 			snapshot: inventory.Snapshot{LogTree: fs.ErrNotExist, Runtimes: []inventory.RuntimeStatus{{Name: "cri", Err: missing}, {Name: "docker", Socket: "/b", Err: missing}}},
 			want: []string{
 				"logs OK the directory /var/log/pods does not exist: no kubelet has run here",
-				"runtime OK there is no container runtime: no socket at the usual places and /b",
+				"runtime OK there is no container runtime: no socket at the usual places, no socket at /b",
 			},
 		},
 		{

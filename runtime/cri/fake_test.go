@@ -349,6 +349,12 @@ func (f *fakeRuntime) remove(ids ...string) {
 func run(t *testing.T, c Config) (s inventory.Source, changed chan struct{}) {
 	t.Helper()
 	s = New(c)
+	return s, runSource(t, s)
+}
+
+// runSource runs a source until the test ends.
+func runSource(t *testing.T, s inventory.Source) (changed chan struct{}) {
+	t.Helper()
 	changed = make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -365,7 +371,7 @@ func run(t *testing.T, c Config) (s inventory.Source, changed chan struct{}) {
 		cancel()
 		<-done
 	})
-	return s, changed
+	return changed
 }
 
 // await waits until what a source knows is as wanted.

@@ -6,7 +6,6 @@ package cri
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
@@ -30,20 +29,23 @@ const (
 
 // Config says which runtime is asked.
 type Config struct {
-	// Socket is the path of its socket. Empty: the first of those that Discover finds that answers, looked for again whenever there
-	// is no connection.
+	// Socket is the path of its socket.
 	Socket string
 	Logger *slog.Logger
 	// Namespace is that of containerd in which the events are; empty: k8s.io.
 	Namespace string
 	// Timeout is how long an answer may take; zero: 10 seconds.
 	Timeout time.Duration
-	// Root is where Discover looks; empty: /.
-	Root string
 }
 
 // New returns a source. It connects when it is run.
 func New(c Config) inventory.Source {
+	s := newSource(c)
+	s.status = inventory.RuntimeStatus{Name: suggestedName(c.Socket), Socket: c.Socket}
+	return s
+}
+
+func newSource(c Config) *source {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -53,17 +55,15 @@ func New(c Config) inventory.Source {
 	if c.Timeout <= 0 {
 		c.Timeout = callTimeout
 	}
-	if c.Root == "" {
-		c.Root = "/"
-	}
-	s := &source{config: c, attended: make(chan struct{}, 1), store: newStore()}
-	s.status = inventory.RuntimeStatus{Name: suggestedName(c.Socket), Socket: c.Socket}
-	return s
+	return &source{config: c, attended: make(chan struct{}, 1), store: newStore()}
 }
 
 // source implements inventory.Source, inventory.Attentive, inventory.Troubled and inventory.Stored.
 type source struct {
+	// read-only after New
 	config Config
+	// find looks for the socket at its usual place; nil if it was named.
+	find func() (string, error)
 	// attended has a value after Attend; watched is what it was told.
 	attended chan struct{}
 	watched  atomic.Bool
@@ -130,6 +130,10 @@ func (s *source) fail(err error, changed func()) {
 	s.mu.Lock()
 	was, since := s.status.Err, s.status.Since
 	s.status.Err, s.status.Events, s.problems = err, false, nil
+	if s.find != nil && errors.Is(err, fs.ErrNotExist) && len(s.pods) == 0 {
+		// It is not on this machine any more, and takes nothing with it.
+		s.status.Since, s.status.Version = time.Time{}, ""
+	}
 	name := s.status.Name
 	s.mu.Unlock()
 	if was != nil && was.Error() == err.Error() {
@@ -145,18 +149,18 @@ func (s *source) fail(err error, changed func()) {
 
 // connect serves one connection until it ends. lasted: the runtime answered for a time.
 func (s *source) connect(ctx context.Context, changed func()) (lasted bool, err error) {
-	sockets := []string{s.config.Socket}
-	if s.config.Socket == "" {
-		if sockets = Discover(s.config.Root); len(sockets) == 0 {
-			return false, fmt.Errorf("no socket of a container runtime is at its usual place: %w", fs.ErrNotExist)
-		}
+	if s.find == nil {
+		return s.connectTo(ctx, s.config.Socket, changed)
 	}
-	for _, socket := range sockets {
-		if lasted, err = s.connectTo(ctx, socket, changed); lasted || ctx.Err() != nil {
-			return lasted, err
-		}
+	socket, err := s.find()
+	if err != nil {
+		return false, err
 	}
-	return false, err
+	s.mu.Lock()
+	s.status.Socket = socket
+	s.mu.Unlock()
+	lasted, err = s.connectTo(ctx, socket, changed)
+	return lasted, usual(err)
 }
 
 func (s *source) connectTo(ctx context.Context, socket string, changed func()) (lasted bool, err error) {

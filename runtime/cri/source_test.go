@@ -564,20 +564,15 @@ func TestChurn(t *testing.T) {
 	t.Logf("%d calls for %d pods", calls, pods)
 }
 
-func TestDiscover(t *testing.T) {
-	t.Parallel()
+// runUsual runs the sources for the usual places beneath a directory, which it makes.
+func runUsual(t *testing.T) (root string, sources []inventory.Source, changed []chan struct{}) {
+	t.Helper()
 	root, err := os.MkdirTemp("", "cri") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
-	if got := Discover(root); got != nil {
-		t.Errorf("Discover of nothing = %v", got)
-	}
-	s, changed := run(t, Config{Root: root})
-	await(t, s, changed, "no socket", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool { return errors.Is(r.Err, fs.ErrNotExist) })
-
-	for _, dir := range []string{"run/containerd", "run/crio", "var"} {
+	for _, dir := range []string{"run/containerd", "run/crio", "run/k3s/containerd", "var"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -585,21 +580,92 @@ func TestDiscover(t *testing.T) {
 	if err := os.Symlink("../run", filepath.Join(root, "var/run")); err != nil {
 		t.Fatal(err)
 	}
+	for _, s := range Usual(root, Config{}) {
+		sources = append(sources, s)
+		changed = append(changed, runSource(t, s))
+	}
+	return root, sources, changed
+}
+
+// The sources for the usual places, in their order.
+const (
+	usualContainerd = iota
+	usualK3s
+	usualK0s
+	usualCRIO
+	usualDockerd
+)
+
+// Several runtimes are on one machine: that of the kubelet is not the first that answers.
+func TestUsual(t *testing.T) {
+	t.Parallel()
+	root, sources, changed := runUsual(t)
+	for i, s := range sources {
+		await(t, s, changed[i], "no socket", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool {
+			return errors.Is(r.Err, fs.ErrNotExist) && r.Since.IsZero() && r.Socket == ""
+		})
+	}
 	if err := os.WriteFile(filepath.Join(root, "run/cri-dockerd.sock"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The first has no CRI, as Docker's own containerd.
-	none := newFake(nameContainerd)
-	none.before = func(context.Context, string) error { return status.Error(codes.Unimplemented, "unknown service") }
-	none.serve(t, filepath.Join(root, "run/containerd/containerd.sock"))
+	idle := newFake(nameContainerd)
+	stop := idle.serve(t, filepath.Join(root, "run/containerd/containerd.sock"))
 	crio := newFake("cri-o")
 	crio.addPod("aa", "web-0", 0)
-	crio.serve(t, filepath.Join(root, "run/crio/crio.sock"))
-	want := []string{filepath.Join(root, "run/containerd/containerd.sock"), filepath.Join(root, "run/crio/crio.sock")}
-	if d := cmp.Diff(want, Discover(root)); d != "" {
-		t.Error(d)
-	}
-	await(t, s, changed, "the other runtime", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
-		return len(p) == 1 && r.Name == "cri-o" && r.Socket == want[1]
+	socket := filepath.Join(root, "run/crio/crio.sock")
+	crio.serve(t, socket)
+	await(t, sources[usualContainerd], changed[usualContainerd], "an idle runtime", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return len(p) == 0 && r.Err == nil && !r.Since.IsZero()
 	})
+	await(t, sources[usualCRIO], changed[usualCRIO], "the other runtime", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return len(p) == 1 && r.Name == "cri-o" && r.Socket == socket
+	})
+	for _, i := range []int{usualK3s, usualK0s, usualDockerd} {
+		if _, _, r := sources[i].State(); !errors.Is(r.Err, fs.ErrNotExist) {
+			t.Errorf("%s is there: %+v", r.Name, r)
+		}
+	}
+	// The idle one is removed.
+	stop()
+	await(t, sources[usualContainerd], changed[usualContainerd], "nothing again", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return errors.Is(r.Err, fs.ErrNotExist) && r.Since.IsZero()
+	})
+}
+
+// The containerd of Docker serves no CRI, so it is no runtime of pods.
+func TestUsualWithoutCRI(t *testing.T) {
+	t.Parallel()
+	root, sources, changed := runUsual(t)
+	none := newFake(nameContainerd)
+	none.before = func(context.Context, string) error { return status.Error(codes.Unimplemented, "unknown service") }
+	socket := filepath.Join(root, "run/containerd/containerd.sock")
+	none.serve(t, socket)
+	await(t, sources[usualContainerd], changed[usualContainerd], "no runtime", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return errors.Is(r.Err, errors.ErrUnsupported) && errors.Is(r.Err, fs.ErrNotExist) && r.Since.IsZero() && r.Socket == socket
+	})
+	none.mu.Lock()
+	none.before = nil
+	none.mu.Unlock()
+	await(t, sources[usualContainerd], changed[usualContainerd], "an answer", func(_ []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return r.Err == nil && !r.Since.IsZero()
+	})
+}
+
+// A socket that has the name of another place too is asked once.
+func TestUsualLink(t *testing.T) {
+	t.Parallel()
+	root, sources, changed := runUsual(t)
+	f := newFake(nameContainerd)
+	f.addPod("aa", "web-0", 0)
+	f.serve(t, filepath.Join(root, "run/k3s/containerd/containerd.sock"))
+	link := filepath.Join(root, "run/containerd/containerd.sock")
+	if err := os.Symlink("../k3s/containerd/containerd.sock", link); err != nil {
+		t.Fatal(err)
+	}
+	await(t, sources[usualContainerd], changed[usualContainerd], "a pod", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
+		return len(p) == 1 && r.Socket == link
+	})
+	if socket, err := socketAt(root, usualK3s); err == nil {
+		t.Errorf("%s is asked too", socket)
+	}
 }

@@ -78,6 +78,16 @@ func (c *RunningContainer) Start(ctx context.Context) error {
 	return nil
 }
 
+// SetMemoryLimit changes a limit in place, as the kubelet does when a pod is resized.
+func (c *RunningContainer) SetMemoryLimit(ctx context.Context, limit int64) error {
+	if _, err := c.pod.runtime.runtimeAPI.UpdateContainerResources(ctx, &cri.UpdateContainerResourcesRequest{
+		ContainerId: c.ID, Linux: &cri.LinuxContainerResources{MemoryLimitInBytes: limit},
+	}); err != nil {
+		return fmt.Errorf("set the memory limit of container %s: %w", c.Name, err)
+	}
+	return nil
+}
+
 // cpuPeriod is the kubelet's period of the processor limit, in microseconds.
 const cpuPeriod = 100_000
 

@@ -92,6 +92,11 @@ func (w *world) testPod() {
 		t.Errorf("init container %+v", c)
 	}
 	w.checkServer(findContainer(p, "server"), started)
+	const limit = 48 << 20
+	if err := started.SetMemoryLimit(w.Ctx, limit); err != nil {
+		t.Fatal(err)
+	}
+	w.untilContainer(pod, "server", "resized", func(c *inventory.Container) bool { return c.Resources.MemoryLimit == limit })
 }
 
 // checkServer compares a container with limits and a mount.
@@ -142,9 +147,13 @@ func (w *world) testEnds() {
 		{containerd.Container{Name: "fails", Args: []string{"sleep:50ms", "exit:3"}}, 3, "Error"},
 		{containerd.Container{Name: "hungry", Args: []string{"sleep:300ms", "alloc:64"}, MemoryLimit: 16 << 20}, 137, "OOMKilled"},
 	} {
-		w.wait(w.Start(pod, tt.c))
+		started := w.Start(pod, tt.c)
+		w.wait(started)
 		before := time.Now()
 		// containerd 1.6 calls want of memory an error at first.
+		if tt.reason == "OOMKilled" && !w.saysOutOfMemory(started) {
+			tt.reason = "Error"
+		}
 		got := w.untilContainer(pod, tt.c.Name, "ended", func(c *inventory.Container) bool {
 			return c.State == inventory.ContainerExited && c.Reason == tt.reason
 		})
@@ -165,6 +174,23 @@ func (w *world) testEnds() {
 		p := findPod(s, pod.UID)
 		return p != nil && p.State == inventory.StateNotReady
 	})
+}
+
+// saysOutOfMemory reports whether containerd knows that a container ran out of memory: on a busy machine it can miss that itself.
+func (w *world) saysOutOfMemory(c *containerd.RunningContainer) bool {
+	w.T.Helper()
+	api, _ := w.Containerd.CRI()
+	for deadline := time.Now().Add(within / 2); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		r, err := api.ContainerStatus(w.Ctx, &criapi.ContainerStatusRequest{ContainerId: c.ID})
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		if r.GetStatus().GetReason() == "OOMKilled" {
+			return true
+		}
+	}
+	w.T.Log("containerd does not know that it ran out of memory")
+	return false
 }
 
 // testCannotStart: no event of the runtime tells that a container could not be started.
