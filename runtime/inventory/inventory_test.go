@@ -67,8 +67,9 @@ func TestSnapshotJoins(t *testing.T) {
 	if source.pods[0].Containers[0].LoggedRuns != nil || source.pods[0].Containers[0].Previous[0].Logged {
 		t.Error("the source's pods were changed")
 	}
-	if d := cmp.Diff([]string{"one pod is known by its logs only: what made it is guessed from its name"}, s.Problems); d != "" {
-		t.Error(d)
+	// That a pod has nothing but logs is said of the pod.
+	if len(s.Problems) > 0 {
+		t.Errorf("problems %q", s.Problems)
 	}
 }
 

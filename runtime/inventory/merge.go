@@ -227,17 +227,6 @@ func problems(s *Snapshot) []string {
 	case len(s.Pods) > 0 || len(s.Containers) == 0:
 		out = append(out, "the directory of the logs does not exist")
 	}
-	guessed := 0
-	for i := range s.Pods {
-		if s.Pods[i].LogsOnly && len(guessWorkloads(s.Pods[i].Name)) > 0 && !s.Pods[i].Static {
-			guessed++
-		}
-	}
-	if guessed == 1 {
-		out = append(out, "one pod is known by its logs only: what made it is guessed from its name")
-	} else if guessed > 1 {
-		out = append(out, fmt.Sprintf("%d pods are known by their logs only: what made them is guessed from their names", guessed))
-	}
 	return out
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,9 +23,11 @@ const describedLines = 10
 
 // describeFlags are the options of nodectl describe.
 type describeFlags struct {
-	namespace string
-	root      string
-	lines     int64
+	namespace     string
+	allNamespaces bool
+	selector      string
+	root          string
+	lines         int64
 }
 
 func newDescribeCommand(g *globals) *cobra.Command {
@@ -40,10 +43,10 @@ of itself: what it has and uses.`,
 	return cmd
 }
 
-func (f *describeFlags) define(g *globals, cmd *cobra.Command) {
+func (f *describeFlags) define(g *globals, cmd *cobra.Command, namespaceHelp string) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVarP(&f.namespace, "namespace", "n", "", "the pod of this `NAMESPACE`; without it of the only one that has it")
+	flags.StringVarP(&f.namespace, "namespace", "n", "", namespaceHelp)
 	flags.Int64Var(&f.lines, "tail", describedLines, "show the last `N` lines of previous runs; 0: none")
 	flags.StringVar(&f.root, "root", "", "describe what is in the copied log tree in `DIR`, with no daemon")
 	complete(cmd, "tail")
@@ -55,33 +58,68 @@ func (f *describeFlags) define(g *globals, cmd *cobra.Command) {
 func newDescribePodCommand(g *globals) *cobra.Command {
 	f := &describeFlags{}
 	cmd := &cobra.Command{
-		Use:     "pod NAME",
+		Use:     "pod [NAME | TYPE/NAME]...",
 		Aliases: []string{"pods", "po"},
 		Short:   "Show what is known of a pod",
-		Long:    "Show what the container runtime and the log tree of the node know of a pod, and the last lines of the previous runs of its containers.",
-		Example: "  nodectl describe pod web-5c9d8f6b7-4qk2n\n  nodectl describe pod -n kube-system kube-apiserver-node1 --tail 50",
+		Long: `Show what the container runtime and the log tree of the node know of pods, and the last lines of the previous runs of their
+containers. Without names that is all pods, of the namespace or the labels that are given.`,
+		Example: "  nodectl describe pod web-5c9d8f6b7-4qk2n\n  nodectl describe pod -n kube-system kube-apiserver-node1 --tail 50\n" +
+			"  nodectl describe pod deployment/web\n  nodectl describe pod -l app=web",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 || args[0] == "" {
-				return &usageError{err: errors.New("describe pod wants the name of one pod"), hint: "nodectl get pods"}
-			}
-			return f.run(cmd.Context(), g, func(ctx context.Context, d *describer) error {
-				pod, problems, err := d.backend.Pod(ctx, f.namespace, strings.TrimPrefix(args[0], "pod/"), "")
-				if err != nil {
-					return err
-				}
-				d.pod(ctx, &pod)
-				return d.end(problems)
-			})
+			return f.runPods(cmd.Context(), g, args)
 		},
 	}
-	f.define(g, cmd)
-	cmd.ValidArgsFunction = completePods(g, &f.root, &f.namespace, func(pods []inventory.Pod, args []string, prefix string) []cobra.Completion {
-		if len(args) > 0 {
-			return nil
-		}
-		return podNameWords(pods, nil, prefix)
-	})
+	f.define(g, cmd, "pods of this `NAMESPACE`; without it those of all, or the only one of a name")
+	cmd.Flags().BoolVarP(&f.allNamespaces, "all-namespaces", "A", false, "pods of all namespaces, which is the default")
+	cmd.Flags().StringVarP(&f.selector, "selector", "l", "", "pods with these labels (`LABELS`): app=web,tier!=cache")
+	complete(cmd, "selector")
+	cmd.SetFlagErrorFunc(flagErrorWithoutOutput("nodectl get pods NAME -o yaml"))
+	cmd.ValidArgsFunction = completePods(g, &f.root, &f.namespace, podNameWords)
 	return cmd
+}
+
+// runPods describes the pods that the options and arguments name.
+func (f *describeFlags) runPods(ctx context.Context, g *globals, args []string) error {
+	list := &podFlags{namespace: f.namespace, allNamespaces: f.allNamespaces, selector: f.selector, root: f.root}
+	sel, err := list.selectorOf(args)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(args, "") {
+		return &usageError{err: errors.New("the name of the pod is empty"), hint: "nodectl get pods"}
+	}
+	return f.run(ctx, g, args, func(ctx context.Context, d *describer) error {
+		pods, problems, err := d.pods(ctx, sel)
+		if err != nil {
+			return err
+		}
+		for i := range pods {
+			if i > 0 {
+				d.text.WriteString("\n\n")
+			}
+			d.pod(ctx, &pods[i])
+		}
+		if len(pods) == 0 {
+			g.tellNone(list, "pods")
+		}
+		return d.end(problems)
+	})
+}
+
+// pods returns the pods that a selector names. One name alone is that of one pod.
+func (d *describer) pods(ctx context.Context, sel inventory.PodSelector) ([]inventory.Pod, []string, error) {
+	if len(sel.Names) != 1 {
+		return d.backend.Pods(ctx, sel)
+	}
+	kind, name, typed := strings.Cut(sel.Names[0], "/")
+	switch {
+	case !typed:
+		name = sel.Names[0]
+	case !slices.Contains([]string{"pod", "pods", "po"}, strings.ToLower(kind)):
+		return d.backend.Pods(ctx, sel)
+	}
+	pod, problems, err := d.backend.Pod(ctx, sel.Namespace, name, "")
+	return []inventory.Pod{pod}, problems, err
 }
 
 func newDescribeContainerCommand(g *globals) *cobra.Command {
@@ -90,13 +128,14 @@ func newDescribeContainerCommand(g *globals) *cobra.Command {
 		Use:     "container (ID | POD CONTAINER)",
 		Aliases: []string{"containers"},
 		Short:   "Show what is known of a container",
-		Long:    "Show what the container runtime and the log tree of the node know of a container, and the last lines of its previous run. A container that is in no pod is named by its id or its name.",
+		Long: `Show what the container runtime and the log tree of the node know of a container, and the last lines of its previous
+run. A container that is in no pod is named by its id or its name.`,
 		Example: "  nodectl describe container 3f2a9c\n  nodectl describe container web-5c9d8f6b7-4qk2n app",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 || args[0] == "" {
 				return &usageError{err: errors.New("describe container wants an id, or a pod and a container"), hint: "nodectl get containers"}
 			}
-			return f.run(cmd.Context(), g, func(ctx context.Context, d *describer) error {
+			return f.run(cmd.Context(), g, args, func(ctx context.Context, d *describer) error {
 				found, problems, err := f.find(ctx, d.backend, args)
 				if err != nil {
 					return err
@@ -106,7 +145,8 @@ func newDescribeContainerCommand(g *globals) *cobra.Command {
 			})
 		},
 	}
-	f.define(g, cmd)
+	f.define(g, cmd, "the pod of this `NAMESPACE`; without it of the only one that has it")
+	cmd.SetFlagErrorFunc(flagErrorWithoutOutput("nodectl get containers POD -o yaml"))
 	cmd.ValidArgsFunction = completePods(g, &f.root, &f.namespace, func(pods []inventory.Pod, args []string, prefix string) []cobra.Completion {
 		switch len(args) {
 		case 0:
@@ -120,7 +160,7 @@ func newDescribeContainerCommand(g *globals) *cobra.Command {
 }
 
 // run opens what the options name and describes something of it.
-func (f *describeFlags) run(ctx context.Context, g *globals, describe func(context.Context, *describer) error) error {
+func (f *describeFlags) run(ctx context.Context, g *globals, names []string, describe func(context.Context, *describer) error) error {
 	if f.lines < 0 {
 		return &usageError{err: errors.New("--tail must not be negative"), hint: "--tail 10"}
 	}
@@ -129,13 +169,16 @@ func (f *describeFlags) run(ctx context.Context, g *globals, describe func(conte
 		return err
 	}
 	defer b.Close()
-	return advisePods(describe(ctx, &describer{globals: g, backend: b, lines: f.lines, now: time.Now()}))
+	return advisePods(describe(ctx, &describer{globals: g, backend: b, lines: f.lines, now: time.Now()}), names)
 }
 
 // find returns the container that the arguments name.
 func (f *describeFlags) find(ctx context.Context, b logBackend, args []string) (placedContainer, []string, error) {
 	if len(args) == 1 {
 		pods, alone, problems, err := b.Containers(ctx, nil, args)
+		if errors.Is(err, inventory.ErrNotFound) {
+			return placedContainer{}, nil, f.adviseContainer(ctx, b, err, args[0])
+		}
 		if err != nil {
 			return placedContainer{}, nil, err
 		}
@@ -159,6 +202,15 @@ func (f *describeFlags) find(ctx context.Context, b logBackend, args []string) (
 		err:  fmt.Errorf("container %s is not valid for pod %s, choose one of: %s", args[1], pod.Name, names),
 		hint: "nodectl describe pod " + pod.Name,
 	}
+}
+
+// adviseContainer adds the next step when a word is no id of a container.
+func (f *describeFlags) adviseContainer(ctx context.Context, b logBackend, err error, word string) error {
+	hint := ""
+	if pods, _, perr := b.Pods(ctx, inventory.PodSelector{Namespace: f.namespace}); perr == nil {
+		hint = podsOfContainer("nodectl describe container", pods, word)
+	}
+	return &hintError{err: err, hint: firstNonEmpty(hint, "nodectl get containers")}
 }
 
 // describer writes descriptions.
@@ -196,7 +248,11 @@ func (d *describer) pod(ctx context.Context, p *inventory.Pod) {
 	if p.LogsOnly {
 		d.row(0, "Note", "nothing but its logs is known: no runtime knows it, or the one that did does not answer")
 	}
-	d.row(0, "Controlled By", p.Owner.String())
+	owner := p.Owner.String()
+	if p.LogsOnly && owner != "" {
+		owner += " (guessed from its name)"
+	}
+	d.row(0, "Controlled By", owner)
 	if p.Static {
 		d.row(0, "Static", "yes, made from a file on the node")
 	}

@@ -43,7 +43,11 @@ func (d *describer) container(ctx context.Context, indent int, p placedContainer
 	d.row(indent, "Logged Runs", runList(c.LoggedRuns))
 	for i := range c.Previous {
 		r := &c.Previous[i]
-		d.row(indent, "Last State", fmt.Sprintf("run %d", r.Number))
+		title := fmt.Sprintf("run %d", r.Number)
+		if r.ID == "" && r.Reason == "" && r.ExitCode == nil {
+			title += ", of which nothing but the log is known"
+		}
+		d.row(indent, "Last State", title)
 		d.ending(indent+2, r.Reason, r.Message, r.ExitCode)
 		d.row(indent+2, "Started", d.moment(r.Started))
 		d.row(indent+2, "Finished", d.moment(r.Finished))

@@ -61,7 +61,7 @@ itself is not asked. What noded cannot reach is Unknown.`,
 			return runDescribeNode(cmd.Context(), g, src, args, format)
 		},
 	}
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "print as one of: "+joinWords(formats))
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "print in this `FORMAT`: "+joinWords(formats))
 	complete(cmd, "output", formats...)
 	cmd.ValidArgsFunction = completeNode(g)
 	return cmd

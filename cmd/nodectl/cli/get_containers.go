@@ -5,7 +5,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,7 +64,7 @@ func runGetContainers(ctx context.Context, g *globals, f *podFlags, args, ids []
 	}
 	pods, alone, problems, err := b.Containers(ctx, among, ids)
 	if err != nil {
-		return advisePods(err)
+		return adviseContainers(err, args)
 	}
 	list := placed(pods, alone)
 	if err := printContainers(g, f, list); err != nil {
@@ -72,6 +74,14 @@ func runGetContainers(ctx context.Context, g *globals, f *podFlags, args, ids []
 		g.tellNone(f, "containers")
 	}
 	return g.tellPodProblems(problems)
+}
+
+// adviseContainers is advisePods for commands that list the containers of pods: an id is no name of a pod.
+func adviseContainers(err error, names []string) error {
+	if at := slices.IndexFunc(names, looksLikeID); at >= 0 && errors.Is(err, inventory.ErrNotFound) {
+		return &hintError{err: err, hint: "--id " + names[at]}
+	}
+	return advisePods(err, names)
 }
 
 // placed lists the containers of pods, and those that are in none.

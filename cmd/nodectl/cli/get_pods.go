@@ -96,7 +96,7 @@ func runGetPods(ctx context.Context, g *globals, f *podFlags, args []string) err
 	}
 	pods, problems, err := b.Pods(ctx, sel)
 	if err != nil {
-		return advisePods(err)
+		return advisePods(err, args)
 	}
 	if err := printPods(g, f, pods); err != nil {
 		return err
@@ -127,8 +127,8 @@ func (g *globals) tellPodProblems(problems []string) error {
 	return nil
 }
 
-// advisePods adds the next step to errors about pods.
-func advisePods(err error) error {
+// advisePods adds the next step to errors about pods. names are those that were given.
+func advisePods(err error, names []string) error {
 	switch {
 	case hintOf(err) != "":
 		return err
@@ -137,7 +137,7 @@ func advisePods(err error) error {
 	case errors.Is(err, inventory.ErrNotFound):
 		return &hintError{err: err, hint: "nodectl get pods"}
 	case errors.Is(err, inventory.ErrBadSelector):
-		return &hintError{err: err, hint: "-l app=web,tier!=cache"}
+		return &hintError{err: err, hint: selectorHint(err, names)}
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func watchPods(ctx context.Context, g *globals, f *podFlags, b logBackend, sel i
 	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
 	}
-	return advisePods(err)
+	return advisePods(err, sel.Names)
 }
 
 // podWatch prints what a watch tells.

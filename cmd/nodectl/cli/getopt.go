@@ -19,8 +19,8 @@ type separatedWord struct {
 	attached string
 }
 
-// normalizeCommandLine rewrites the arguments of "nodectl journal" as journalctl reads its own, and leaves
-// those of other commands alone.
+// normalizeCommandLine rewrites the arguments of "nodectl journal" as journalctl reads its own, and of others those that
+// nameAfterCommand does.
 func normalizeCommandLine(root *cobra.Command, args []string) ([]string, []separatedWord) {
 	at := 0
 	completing := len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
@@ -32,6 +32,9 @@ func normalizeCommandLine(root *cobra.Command, args []string) ([]string, []separ
 		if flag != nil && flag.NoOptDefVal == "" {
 			at++
 		}
+	}
+	if at < len(args) && !completing {
+		args = nameAfterCommand(args, at)
 	}
 	if at >= len(args) || args[at] != "journal" {
 		return args, nil

@@ -103,7 +103,7 @@ func (c *journalCommand) componentQuery() (podlog.Query, error) {
 		"user-unit",
 	} {
 		if c.given.Changed(name) {
-			return q, &usageError{err: fmt.Errorf("--%s is about entries of the journal, which a container's log has not", name), hint: "nodectl logs"}
+			return q, &usageError{err: fmt.Errorf("--%s is about entries of the journal, which a container's log has not", name), hint: "nodectl logs " + stemOf(c.query.Filter.Units[0])}
 		}
 	}
 	switch c.mode {

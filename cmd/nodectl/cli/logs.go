@@ -204,14 +204,40 @@ func (c *logsCommand) advise(ctx context.Context, err error, args []string) erro
 	case errors.Is(err, inventory.ErrNotFound) && len(args) == 2 && slices.Contains(workloadTypes(), args[0]):
 		return &hintError{err: err, hint: fmt.Sprintf("nodectl logs %s/%s", args[0], args[1])}
 	case errors.Is(err, inventory.ErrNotFound):
-		if pods, _, perr := c.backend.Pods(ctx, inventory.PodSelector{}); c.root != "" && perr == nil && len(pods) == 0 {
-			list = logTreeHint
-		}
-		return &hintError{err: err, hint: list}
+		return &hintError{err: err, hint: firstNonEmpty(c.meantHint(ctx), list)}
 	case errors.Is(err, inventory.ErrBadSelector):
-		return &hintError{err: err, hint: "-l app=web,tier!=cache"}
+		return &hintError{err: err, hint: selectorHint(err, args[:min(len(args), 1)])}
 	}
 	return err
+}
+
+// meantHint returns what a word was perhaps meant to be that is nothing that has a log; empty if there is nothing to say.
+func (c *logsCommand) meantHint(ctx context.Context) string {
+	pods, _, err := c.backend.Pods(ctx, inventory.PodSelector{})
+	if err != nil {
+		return ""
+	}
+	if c.root != "" && len(pods) == 0 {
+		return logTreeHint
+	}
+	if c.word == "" {
+		return ""
+	}
+	command := "nodectl logs"
+	if c.root != "" {
+		command += " --root " + c.root
+	}
+	if hint := podsOfContainer(command, pods, c.word); hint != "" {
+		return hint
+	}
+	if b, ok := c.backend.(backend); ok && c.namespace == "" {
+		if units, err := b.Units(ctx, nil, false); err == nil {
+			if near := misspeltUnits(c.word, units); len(near) > 0 {
+				return "nodectl logs " + strings.Join(near, ", nodectl logs ")
+			}
+		}
+	}
+	return ""
 }
 
 // workloadTypes are the words that are a TYPE, in the forms that people type most.

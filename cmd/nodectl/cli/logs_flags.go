@@ -65,7 +65,7 @@ func (f *logsFlags) define(flags *pflag.FlagSet) {
 	flags.Lookup("case-sensitive").NoOptDefVal = "true"
 	flags.StringVar(&f.minLevel, "level", "", "lines of this `LEVEL` or more severe, by their klog, logfmt or JSON text: "+strings.Join(levelNames(), ", "))
 	flags.StringSliceVar(&f.streams, "stream", nil, "lines of this `STREAM`: stdout or stderr")
-	flags.StringVarP(&f.output, "output", "o", logText, "print as one of: "+joinWords(logFormats()))
+	flags.StringVarP(&f.output, "output", "o", logText, "print in this `FORMAT`: "+joinWords(logFormats()))
 	flags.BoolVarP(&f.timestamps, "timestamps", "t", false, "begin lines with their time")
 	flags.BoolVar(&f.prefix, "prefix", false, "begin lines with [pod/NAME/CONTAINER]; on a terminal the default where there can be several containers")
 	flags.BoolVar(&f.reverse, "reverse", false, "newest lines first")

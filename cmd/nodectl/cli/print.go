@@ -22,7 +22,7 @@ func listFormats() []string { return []string{"table", "wide", "name", "json", "
 
 // listFlag adds --output to a command.
 func listFlag(cmd *cobra.Command, format *string, formats []string) {
-	cmd.Flags().StringVarP(format, "output", "o", "table", "print as one of: "+joinWords(formats))
+	cmd.Flags().StringVarP(format, "output", "o", "table", "print in this `FORMAT`: "+joinWords(formats))
 	complete(cmd, "output", formats...)
 }
 

@@ -83,7 +83,21 @@ func flagError(cmd *cobra.Command, err error) error {
 	if errors.As(err, &value) && value.GetFlag() != nil && value.GetFlag().Name == "timeout" {
 		return &usageError{err: fmt.Errorf("--timeout %q: want a time such as 30s or 2m", value.GetValue()), hint: "--timeout 30s"}
 	}
+	if name := unknownFlag(err); len(name) > 1 {
+		if near := nearFlag(cmd.Flags(), name); near != "" {
+			err = fmt.Errorf("%w, did you mean --%s?", err, near)
+		}
+	}
 	return &usageError{err: err, hint: cmd.CommandPath() + " --help"}
+}
+
+// unknownFlag returns the name of the option that does not exist, a letter if it was a short one; empty for other errors.
+func unknownFlag(err error) string {
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return ""
+	}
+	return missing.GetSpecifiedName()
 }
 
 // unknownCommand refuses what is not a command, with the names that are near.
@@ -92,7 +106,9 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := cmd.CommandPath() + " --help"
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+	if familiar := familiarCommand(cmd.CommandPath(), args[0]); familiar != "" {
+		hint = familiar
+	} else if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = cmd.CommandPath() + " " + strings.Join(near, ", "+cmd.CommandPath()+" ")
 	}
 	return &usageError{err: fmt.Errorf("unknown command %q", args[0]), hint: hint}

@@ -135,6 +135,13 @@ func statusOf(node *nodedv1.Node, health *nodedv1.GetHealthResponse) nodeStatus 
 	return s
 }
 
+func openStreams(n uint32) string {
+	if n == 1 {
+		return "1 open stream"
+	}
+	return fmt.Sprintf("%d open streams", n)
+}
+
 // idText writes an identifier of 16 bytes; empty for others.
 func idText(b []byte) string {
 	if len(b) != 16 {
@@ -147,7 +154,7 @@ func (s *nodeStatus) print(g *globals, wide bool) error {
 	rows := [][]string{
 		{"Node:", visible(s.Name)},
 		{"System:", visible(fmt.Sprintf("%s, Linux %s, %s", firstNonEmpty(s.OperatingSystem, "unknown"), s.KernelRelease, s.Architecture))},
-		{"Noded:", visible(fmt.Sprintf("%s, up %s, %d open streams", s.Version, ago(s.CurrentTime.Sub(s.StartTime)), s.OpenStreams))},
+		{"Noded:", visible(fmt.Sprintf("%s, up %s, %s", s.Version, ago(s.CurrentTime.Sub(s.StartTime)), openStreams(s.OpenStreams)))},
 	}
 	if wide {
 		rows = append(rows, []string{"Machine ID:", s.MachineID}, []string{"Boot ID:", s.BootID})

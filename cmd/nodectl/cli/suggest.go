@@ -69,6 +69,27 @@ func unknownUnit(unit string, known []string) string {
 	return line
 }
 
+// misspeltUnits returns the services that a word is few edits away from, without their suffix.
+func misspeltUnits(word string, known []string) []string {
+	var near []string
+	for _, name := range nearNames(word, known) {
+		service, ok := strings.CutSuffix(name, ".service")
+		if ok && editDistance(stemOf(word), service) <= allowedEdits(stemOf(word), service) {
+			near = append(near, service)
+		}
+	}
+	return near
+}
+
+// allowedEdits is how many edits apart two names are at most that are like each other.
+func allowedEdits(a, b string) int {
+	shorter := min(len(a), len(b))
+	if shorter < 2 {
+		return 0
+	}
+	return max(1, shorter/3)
+}
+
 // nearNames returns the names that are like a unit's: few edits away, or the one part of the other.
 func nearNames(unit string, known []string) []string {
 	stem := stemOf(unit)
@@ -81,7 +102,7 @@ func nearNames(unit string, known []string) []string {
 		other := stemOf(name)
 		distance := editDistance(stem, other)
 		switch {
-		case distance <= max(1, min(len(stem), len(other))/3):
+		case distance <= allowedEdits(stem, other):
 		case len(stem) >= 3 && strings.Contains(other, stem), len(other) >= 3 && strings.Contains(stem, other):
 			distance += len(stem)
 		default:

@@ -308,7 +308,10 @@ func (f *topFlags) run(ctx context.Context, g *globals, flags *pflag.FlagSet, ar
 	if f.kind == stats.KindUnit && errors.Is(err, inventory.ErrNotFound) && hintOf(err) == "" {
 		return &hintError{err: err, hint: "nodectl top unit"}
 	}
-	return advisePods(err)
+	if f.kind == stats.KindContainer {
+		return adviseContainers(err, f.names)
+	}
+	return advisePods(err, f.names)
 }
 
 // runOnce prints what is used now.
