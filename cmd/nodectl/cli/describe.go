@@ -169,7 +169,8 @@ func (f *describeFlags) run(ctx context.Context, g *globals, names []string, des
 		return err
 	}
 	defer b.Close()
-	return advisePods(describe(ctx, &describer{globals: g, backend: b, lines: f.lines, now: time.Now()}), names)
+	err = describe(ctx, &describer{globals: g, backend: b, lines: f.lines, now: time.Now()})
+	return g.withFilesHint(advisePods(err, names), podFilesOption)
 }
 
 // find returns the container that the arguments name.

@@ -64,7 +64,7 @@ func runGetContainers(ctx context.Context, g *globals, f *podFlags, args, ids []
 	}
 	pods, alone, problems, err := b.Containers(ctx, among, ids)
 	if err != nil {
-		return adviseContainers(err, args)
+		return g.withFilesHint(adviseContainers(err, args), podFilesOption)
 	}
 	list := placed(pods, alone)
 	if err := printContainers(g, f, list); err != nil {

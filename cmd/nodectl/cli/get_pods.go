@@ -96,7 +96,7 @@ func runGetPods(ctx context.Context, g *globals, f *podFlags, args []string) err
 	}
 	pods, problems, err := b.Pods(ctx, sel)
 	if err != nil {
-		return advisePods(err, args)
+		return g.withFilesHint(advisePods(err, args), podFilesOption)
 	}
 	if err := printPods(g, f, pods); err != nil {
 		return err

@@ -46,6 +46,17 @@ func advise(err error, source *journal.Source) error {
 	return err
 }
 
+// podFilesOption has the commands about pods read what is on this machine with no daemon.
+const podFilesOption = "--root /var/log/pods"
+
+// withFilesHint adds to an error about a noded of this machine that is not there how to do without: with the option that reads files.
+func (g *globals) withFilesHint(err error, option string) error {
+	if g.os != "linux" || g.givenAddress() != "" || ExitCode(err) != ExitUnreachable || hintOf(err) == "" {
+		return err
+	}
+	return &hintError{err: err, hint: hintOf(err) + "; or " + option + ", which reads the files with no daemon"}
+}
+
 // isRegular reports whether there is a regular file at path.
 func isRegular(path string) bool {
 	info, err := os.Stat(path)

@@ -114,7 +114,7 @@ func (c *journalCommand) explain(ctx context.Context, err error) error {
 	if errors.Is(err, journal.ErrNoBoot) && !c.quiet && c.explainNoFiles(ctx) {
 		return &silentError{code: ExitNotFound}
 	}
-	return advise(err, c.source)
+	return c.withFilesHint(advise(err, c.source), "--system")
 }
 
 // run does what the plan says with the backend.

@@ -72,7 +72,7 @@ func runLogs(ctx context.Context, g *globals, f *logsFlags, cmd *cobra.Command, 
 	}
 	defer c.backend.Close()
 	c.show = c.newShow(cmd.Flags().Changed("prefix"))
-	return c.advise(ctx, c.run(ctx), args)
+	return g.withFilesHint(c.advise(ctx, c.run(ctx), args), podFilesOption)
 }
 
 // run prints the lines that the plan selects.
@@ -87,7 +87,7 @@ func (c *logsCommand) run(ctx context.Context) error {
 	} else {
 		widenPipe(c.Out)
 	}
-	c.show.nothing = func() { c.tellNoPods(ctx) }
+	c.show.nothing = func() { c.tellNothing(ctx) }
 	var err error
 	if c.word == "" || isPodName(c.word) {
 		err = c.read(ctx, c.wanted)
@@ -110,7 +110,7 @@ func (c *logsCommand) run(ctx context.Context) error {
 		return err
 	}
 	if !c.query.Follow {
-		c.tellNoPods(ctx)
+		c.tellNothing(ctx)
 	}
 	if c.query.Filter.Grep != "" {
 		// As grep does, so that scripts can ask.
@@ -154,32 +154,6 @@ func (c *logsCommand) guard(ctx context.Context) error {
 	}
 }
 
-// tellNoPods says on stderr that a selector selects no pod.
-func (c *logsCommand) tellNoPods(ctx context.Context) {
-	if c.quiet || c.wanted.Pods == nil || len(c.wanted.Pods.Names) > 0 {
-		return
-	}
-	pods, problems, err := c.backend.Pods(ctx, *c.wanted.Pods)
-	if err != nil || len(pods) > 0 {
-		return
-	}
-	where := "on this node"
-	switch {
-	case c.root != "":
-		where = "in this log tree"
-	case c.wanted.Pods.Namespace != "":
-		where = fmt.Sprintf("in %s namespace on this node", visible(c.wanted.Pods.Namespace))
-	}
-	waiting := ""
-	if c.query.Follow {
-		waiting = "; waiting for one"
-	}
-	fmt.Fprintf(c.Err, "No resources found %s%s.\n", where, waiting)
-	for _, p := range problems {
-		fmt.Fprintln(c.Err, visible(p))
-	}
-}
-
 // advise adds the next step to an error.
 func (c *logsCommand) advise(ctx context.Context, err error, args []string) error {
 	if err == nil || hintOf(err) != "" {
@@ -200,7 +174,7 @@ func (c *logsCommand) advise(ctx context.Context, err error, args []string) erro
 	case errors.Is(err, inventory.ErrAmbiguous):
 		return &hintError{err: err, hint: "more letters of the id, or nodectl get containers"}
 	case errors.Is(err, podlog.ErrNoPrevious):
-		return &hintError{err: err, hint: "without --previous for the current run, or nodectl describe pod NAME for what ended it"}
+		return &hintError{err: err, hint: "without --previous for the current run, or " + c.describeCommand() + " for what ended it"}
 	case errors.Is(err, inventory.ErrNotFound) && len(args) == 2 && slices.Contains(workloadTypes(), args[0]):
 		return &hintError{err: err, hint: fmt.Sprintf("nodectl logs %s/%s", args[0], args[1])}
 	case errors.Is(err, inventory.ErrNotFound):

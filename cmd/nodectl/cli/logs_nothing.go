@@ -1,0 +1,101 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/noded/noded/journal"
+	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/podlog"
+)
+
+// tellNothing says on stderr why no line was shown: because no pod is selected, or the logs are empty, or a container could not be started.
+func (c *logsCommand) tellNothing(ctx context.Context) {
+	if c.quiet || c.wanted.Pods == nil {
+		return
+	}
+	pods, problems, err := c.backend.Pods(ctx, *c.wanted.Pods)
+	switch {
+	case err != nil:
+	case len(pods) > 0:
+		c.tellEmpty(pods)
+	case len(c.wanted.Pods.Names) == 0:
+		c.tellNoPods(problems)
+	}
+}
+
+// tellNoPods says that a selector selects no pod.
+func (c *logsCommand) tellNoPods(problems []string) {
+	where := "on this node"
+	switch {
+	case c.root != "":
+		where = "in this log tree"
+	case c.wanted.Pods.Namespace != "":
+		where = fmt.Sprintf("in %s namespace on this node", visible(c.wanted.Pods.Namespace))
+	}
+	waiting := ""
+	if c.query.Follow {
+		waiting = "; waiting for one"
+	}
+	fmt.Fprintf(c.Err, "No resources found %s%s.\n", where, waiting)
+	for _, p := range problems {
+		fmt.Fprintln(c.Err, visible(p))
+	}
+}
+
+// tellEmpty says why the logs of pods have no lines, if all lines were asked for.
+func (c *logsCommand) tellEmpty(pods []inventory.Pod) {
+	q := &c.query
+	f := &q.Filter
+	if q.Runs != podlog.RunsCurrent || q.Since != nil || q.Until != nil || f.Grep != "" || f.Exclude != "" || f.MaxLevel != journal.LevelUnknown || len(f.Streams) > 0 {
+		return
+	}
+	var empty []string
+	for i := range pods {
+		p := &pods[i]
+		for j := range p.Containers {
+			container := &p.Containers[j]
+			if !c.wants(container) {
+				continue
+			}
+			name := fmt.Sprintf("container %s of pod %s/%s", container.Name, p.Namespace, p.Name)
+			if neverStarted(container) {
+				why := strings.Trim(container.Reason+": "+container.Message, ": ")
+				fmt.Fprintln(c.Err, visible(name+" could not be started: "+firstNonEmpty(why, "why is not known")))
+				continue
+			}
+			empty = append(empty, "the log of "+name+" is empty")
+		}
+	}
+	if len(empty) == 1 {
+		fmt.Fprintln(c.Err, visible(empty[0]))
+	}
+}
+
+// wants reports whether the log of a container of a pod that is selected was asked for. Of a pod with several that is known only if they are
+// named.
+func (c *logsCommand) wants(container *inventory.Container) bool {
+	if len(c.wanted.Containers) > 0 {
+		return slices.Contains(c.wanted.Containers, container.Name)
+	}
+	return c.wanted.AllContainers || container.Type == inventory.TypeRegular || container.Type == inventory.TypeUnknown
+}
+
+// neverStarted reports whether a container ended before it ran.
+func neverStarted(c *inventory.Container) bool {
+	return c.State == inventory.ContainerExited && c.Started.IsZero()
+}
+
+// describeCommand is the command that describes what was asked for.
+func (c *logsCommand) describeCommand() string {
+	name := "NAME"
+	if c.wanted.Pods != nil && len(c.wanted.Pods.Names) == 1 {
+		name = c.wanted.Pods.Names[0]
+	}
+	return "nodectl describe pod " + name
+}
