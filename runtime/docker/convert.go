@@ -55,7 +55,7 @@ func stateOf(state container.ContainerState) inventory.ContainerState {
 
 // fromSummary takes what the list says, which is little.
 func (k *known) fromSummary(s *container.Summary) *entry {
-	e := &entry{labels: s.Labels}
+	e := &entry{labels: s.Labels, status: s.State}
 	for _, name := range s.Names {
 		// The others are links, /OTHER/ALIAS.
 		if name = strings.TrimPrefix(name, "/"); !strings.Contains(name, "/") {
@@ -83,7 +83,10 @@ func (k *known) fromInspect(id string, r *container.InspectResponse) *entry {
 		c.Image = r.Config.Image
 		e.labels = r.Config.Labels
 	}
-	setState(&c, r.State)
+	if r.State != nil {
+		e.status = r.State.Status
+		setState(&c, r.State)
+	}
 	if r.HostConfig != nil {
 		c.Resources = resources(r.HostConfig)
 		e.sandbox.hostNetwork = r.HostConfig.NetworkMode == "host"
@@ -101,9 +104,6 @@ func (k *known) fromInspect(id string, r *container.InspectResponse) *entry {
 
 // setState sets how a container is, or how it ended.
 func setState(c *inventory.Container, s *container.State) {
-	if s == nil {
-		return
-	}
 	c.State = stateOf(s.Status)
 	c.Started = parseTime(s.StartedAt)
 	c.Message = s.Error
@@ -121,6 +121,11 @@ func setState(c *inventory.Container, s *container.State) {
 		}
 		c.Previous = []inventory.Run{last}
 		c.Reason, c.Started = reasonRestarting, time.Time{}
+	case c.State == inventory.ContainerRunning && c.Run > 0:
+		// All that is told of the run before is when it ended.
+		if finished := parseTime(s.FinishedAt); !finished.IsZero() {
+			c.Previous = []inventory.Run{{Number: c.Run - 1, Finished: finished}}
+		}
 	case c.State == inventory.ContainerCreated && s.ExitCode != 0:
 		// It could not be started.
 		c.State, c.Reason, c.ExitCode = inventory.ContainerExited, reasonCannotRun, exitCode(s.ExitCode)
@@ -135,6 +140,9 @@ func endReason(s *container.State) string {
 	switch {
 	case s.OOMKilled:
 		return reasonOOMKilled
+	case s.Error != "" && s.Status == container.StateExited:
+		// It was started again, in vain.
+		return reasonCannotRun
 	case s.ExitCode == 0:
 		return reasonCompleted
 	default:

@@ -5,7 +5,9 @@ package docker
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +21,8 @@ import (
 type known struct {
 	root, runtime string
 	all           map[string]*entry
+	// silent has the ids of the containers that did not answer the last time; it is that of the source.
+	silent map[string]bool
 	// invalid is the number of containers that were left out, because what the daemon calls them can be no id.
 	invalid int
 }
@@ -29,14 +33,15 @@ type entry struct {
 	// sandbox is about the pod, if the container is the sandbox of one; labels are all that the container has.
 	sandbox sandbox
 	labels  map[string]string
-	// name is what Docker calls it.
-	name string
+	// name is what Docker calls it, status the word for its state.
+	name   string
+	status container.ContainerState
 	// err is why it could not be inspected the last time.
 	err error
 }
 
-func newKnown(root, runtime string) *known {
-	return &known{root: root, runtime: runtime, all: make(map[string]*entry)}
+func newKnown(root, runtime string, silent map[string]bool) *known {
+	return &known{root: root, runtime: runtime, all: make(map[string]*entry), silent: silent}
 }
 
 // validID reports whether text is an id of a container, and so the name of its directory: 64 hexadecimal digits.
@@ -62,9 +67,11 @@ func (k *known) list(all []container.Summary) (ids []string) {
 		ids = append(ids, s.ID)
 		if e := k.all[s.ID]; e == nil {
 			k.all[s.ID] = k.fromSummary(s)
-		} else {
+		} else if e.status != s.State {
 			// If it cannot be inspected any more, at least this is right.
-			e.container.State = stateOf(s.State)
+			e.status = s.State
+			c := &e.container
+			c.State, c.PID, c.ExitCode, c.Reason = stateOf(s.State), 0, nil, ""
 		}
 	}
 	for id := range k.all {
@@ -72,11 +79,31 @@ func (k *known) list(all []container.Summary) (ids []string) {
 			delete(k.all, id)
 		}
 	}
+	maps.DeleteFunc(k.silent, func(id string, _ bool) bool { return !seen[id] })
 	return ids
 }
 
 func (k *known) inspected(id string, r *container.InspectResponse) {
-	k.all[id] = k.fromInspect(id, r)
+	delete(k.silent, id)
+	e := k.fromInspect(id, r)
+	if old := k.all[id]; old != nil {
+		e.remember(&old.container)
+	}
+	k.all[id] = e
+}
+
+// remember takes over how the run before ended, which the daemon forgets once the next one runs.
+func (e *entry) remember(old *inventory.Container) {
+	if len(e.container.Previous) == 0 || e.container.Previous[0].ExitCode != nil {
+		return
+	}
+	last := &e.container.Previous[0]
+	switch {
+	case old.State == inventory.ContainerExited && old.Finished.Equal(last.Finished):
+		last.Started, last.ExitCode, last.Reason, last.Message = old.Started, old.ExitCode, old.Reason, old.Message
+	case len(old.Previous) > 0 && old.Previous[0].Finished.Equal(last.Finished):
+		*last = old.Previous[0]
+	}
 }
 
 func (k *known) remove(id string) { delete(k.all, id) }
@@ -86,6 +113,26 @@ func (k *known) fail(id string, err error) {
 	if e := k.all[id]; e != nil {
 		e.err = err
 	}
+	delete(k.silent, id)
+	if silent := (timeoutError{}); errors.As(err, &silent) {
+		k.silent[id] = true
+	}
+}
+
+// questions returns those for containers, with how long to wait for the answers, at most timeout. Who was silent comes last.
+func (k *known) questions(ids []string, timeout time.Duration) []question {
+	out := make([]question, 0, len(ids))
+	for _, id := range ids {
+		if !k.silent[id] {
+			out = append(out, question{id, timeout})
+		}
+	}
+	for _, id := range ids {
+		if k.silent[id] {
+			out = append(out, question{id, min(timeout, silentTimeout)})
+		}
+	}
+	return out
 }
 
 // waits reports whether a container waits to be started, as far as is known. One that could not be inspected does not count.

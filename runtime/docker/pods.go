@@ -54,7 +54,8 @@ func (e *entry) setLabels(labels map[string]string) {
 	if name := labels[labelContainer]; name != "" {
 		e.container.Name = name
 	}
-	e.container.Run = attempt(labels[annotationRun], e.name)
+	// It is the kubelet that restarts it, as another container.
+	e.container.Run, e.container.Previous = attempt(labels[annotationRun], e.name), nil
 }
 
 // attempt is the number of a run, by the annotation, or by what Docker calls the container: k8s_CONTAINER_POD_NAMESPACE_UID_N.

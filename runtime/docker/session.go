@@ -29,8 +29,10 @@ const (
 	settle = 20 * time.Millisecond
 	// inspectors is how many containers are inspected at once.
 	inspectors = 4
-	// maxTimeouts is how many containers in a row may hang before the daemon is held to hang.
-	maxTimeouts = 3
+	// maxTimeouts is how many containers may hang, while none does not, before the daemon is held to hang. silentTimeout is how long one that did not
+	// answer the last time is waited for, as others wait meanwhile.
+	maxTimeouts   = 3
+	silentTimeout = time.Second
 	// firstLook is how long after a container was seen to wait for its start it is looked at again. The time doubles with each look.
 	firstLook = 250 * time.Millisecond
 )
@@ -82,7 +84,7 @@ func (s *Source) session(ctx context.Context, changed func()) (answered bool, er
 		for range failed {
 		}
 	}()
-	k := newKnown(s.config.Root, runtime.Name)
+	k := newKnown(s.config.Root, runtime.Name, s.silent)
 	if err := s.refresh(ctx, api, k); err != nil {
 		return false, err
 	}
@@ -208,14 +210,19 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // within calls f with a context that ends after the timeout.
 func (s *Source) within(ctx context.Context, f func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, s.config.Timeout)
+	return s.withinTime(ctx, s.config.Timeout, f)
+}
+
+// withinTime is within with another timeout.
+func (s *Source) withinTime(ctx context.Context, timeout time.Duration, f func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := f(limited)
 	switch {
 	case err == nil || ctx.Err() != nil:
 		return err
 	case limited.Err() != nil:
-		return timeoutError{s.config.Timeout}
+		return timeoutError{timeout}
 	case client.IsErrConnectionFailed(err):
 		return s.dialError(ctx, err)
 	}
@@ -313,12 +320,12 @@ type answer struct {
 }
 
 // inspect asks for single containers. One that the daemon cannot tell about is a problem of k, not an error; when it says nothing about
-// several, it is the daemon that hangs.
+// any of several, it is the daemon that hangs.
 func (s *Source) inspect(ctx context.Context, api *client.Client, k *known, ids []string) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	timeouts := 0
-	for a := range s.ask(ctx, api, ids) {
+	timeouts, told := 0, false
+	for a := range s.ask(ctx, api, k.questions(ids, s.config.Timeout)) {
 		var timeout timeoutError
 		var connect connectError
 		switch {
@@ -326,10 +333,11 @@ func (s *Source) inspect(ctx context.Context, api *client.Client, k *known, ids 
 			// Go on until all workers have ended.
 		case a.err == nil:
 			k.inspected(a.id, &a.result.Container)
-			timeouts = 0
+			told = true
 		case errdefs.IsNotFound(a.err):
 			k.remove(a.id)
-		case errors.As(a.err, &connect), errors.As(a.err, &timeout) && timeouts == maxTimeouts:
+		case errors.As(a.err, &connect), errors.As(a.err, &timeout) && timeouts == maxTimeouts && !told:
+			k.fail(a.id, a.err)
 			err = a.err
 			cancel()
 		default:
@@ -345,25 +353,31 @@ func (s *Source) inspect(ctx context.Context, api *client.Client, k *known, ids 
 	return err
 }
 
+// question is which container to inspect, and how long to wait for the answer.
+type question struct {
+	id      string
+	timeout time.Duration
+}
+
 // ask inspects containers, some at once. The channel is closed when all goroutines have ended, and has to be read until then; they end
 // early with ctx.
-func (s *Source) ask(ctx context.Context, api *client.Client, ids []string) <-chan answer {
-	todo := make(chan string, len(ids))
-	for _, id := range ids {
-		todo <- id
+func (s *Source) ask(ctx context.Context, api *client.Client, questions []question) <-chan answer {
+	todo := make(chan question, len(questions))
+	for _, q := range questions {
+		todo <- q
 	}
 	close(todo)
 	answers := make(chan answer)
 	var workers sync.WaitGroup
-	for range min(inspectors, len(ids)) {
+	for range min(inspectors, len(questions)) {
 		workers.Go(func() {
-			for id := range todo {
+			for q := range todo {
 				if ctx.Err() != nil {
 					return
 				}
-				a := answer{id: id}
-				a.err = s.within(ctx, func(ctx context.Context) (err error) {
-					a.result, err = api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+				a := answer{id: q.id}
+				a.err = s.withinTime(ctx, q.timeout, func(ctx context.Context) (err error) {
+					a.result, err = api.ContainerInspect(ctx, q.id, client.ContainerInspectOptions{})
 					return err
 				})
 				answers <- a

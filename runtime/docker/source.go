@@ -41,6 +41,8 @@ type Config struct {
 // Source is an inventory.Source. It is safe for concurrent use.
 type Source struct {
 	config Config
+	// silent is only used by Run; see known.
+	silent map[string]bool
 
 	// mu guards the fields below. What they point to is not changed any more.
 	mu         sync.Mutex
@@ -63,7 +65,7 @@ func New(c Config) *Source {
 	if c.Refresh <= 0 {
 		c.Refresh = defaultRefresh
 	}
-	return &Source{config: c, status: inventory.RuntimeStatus{Name: runtimeName, Socket: c.Socket}}
+	return &Source{config: c, silent: make(map[string]bool), status: inventory.RuntimeStatus{Name: runtimeName, Socket: c.Socket}}
 }
 
 // State implements inventory.Source.

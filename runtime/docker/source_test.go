@@ -181,6 +181,7 @@ func TestContainers(t *testing.T) {
 	}
 	web := base(1, "web")
 	web.State, web.PID = inventory.ContainerRunning, 4711
+	web.Previous = []inventory.Run{{Number: 1, Finished: at("2026-11-24T02:59:00Z")}}
 	want := []inventory.Container{web, ended(2, "batch", 3, "Error"), ended(3, "hungry", 137, "OOMKilled"), ended(4, "done", 0, "Completed")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("containers (-want +got):\n%s", diff)
@@ -322,7 +323,7 @@ func TestStartFails(t *testing.T) {
 		"later": {
 			before: map[string]any{"Status": "exited", "ExitCode": 1},
 			event:  map[string]any{"Type": "network", "Action": "disconnect", "Actor": map[string]any{"ID": id(77), "Attributes": map[string]any{"container": id(1)}}},
-			want:   "Error",
+			want:   "ContainerCannotRun",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -481,6 +482,73 @@ func TestHangingContainer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Several hang, and others do not: that is not the daemon. Who hung is not waited for so long the next time.
+func TestSeveralHang(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	const hanging = 5
+	for n := range hanging + 1 {
+		f.set(id(n), "", running(fmt.Sprint("c", n)))
+	}
+	f.inspect = func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, id(hanging)) {
+			f.serveInspect(w, r)
+			return
+		}
+		hang(w, r)
+	}
+	f.start(t)
+	r := run(t, docker.Config{Socket: f.Socket, Timeout: 1500 * time.Millisecond, Refresh: 100 * time.Millisecond})
+	if c := r.waitContainers(t, hanging+1)[hanging]; c.Image != "app:1" {
+		t.Errorf("the container that does not hang is %+v", c)
+	}
+	r.wait(t, "less patience", func([]inventory.Pod, []inventory.Container, inventory.RuntimeStatus) bool {
+		problems := r.Problems()
+		return len(problems) == hanging && !slices.ContainsFunc(problems, func(p string) bool { return !strings.HasSuffix(p, "within 1s") })
+	})
+}
+
+// What is known of the end of a run stays when the next one runs.
+func TestPreviousRun(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.set(id(1), "", running("one"))
+	f.start(t)
+	r := run(t, docker.Config{Socket: f.Socket})
+	r.waitContainers(t, 1)
+	const ended = "2026-11-24T05:00:09.5Z"
+	waiting := running("one")
+	waiting["RestartCount"] = 3
+	waiting["State"] = map[string]any{
+		"Status": "restarting", "Restarting": true, "Running": true, "ExitCode": 7,
+		"StartedAt": "2026-11-24T05:00:00.5Z", "FinishedAt": ended,
+	}
+	f.set(id(1), "die", waiting)
+	code := int32(7)
+	want := []inventory.Run{{Number: 2, Started: at("2026-11-24T05:00:00.5Z"), Finished: at(ended), ExitCode: &code, Reason: "Error"}}
+	hold := func(state inventory.ContainerState) {
+		t.Helper()
+		r.wait(t, "the run before", func(_ []inventory.Pod, containers []inventory.Container, _ inventory.RuntimeStatus) bool {
+			return containers[0].State == state && cmp.Equal(containers[0].Previous, want)
+		})
+	}
+	hold(inventory.ContainerCreated)
+	again := func(run int, before string) map[string]any {
+		c := running("one")
+		c["RestartCount"] = run
+		c["State"].(map[string]any)["FinishedAt"] = before
+		return c
+	}
+	f.set(id(1), "start", again(3, ended))
+	hold(inventory.ContainerRunning)
+	f.set(id(1), "update", again(3, ended))
+	hold(inventory.ContainerRunning)
+	// Of another run before nothing but its time is known.
+	f.set(id(1), "start", again(4, "2026-11-24T06:00:00Z"))
+	want = []inventory.Run{{Number: 3, Finished: at("2026-11-24T06:00:00Z")}}
+	hold(inventory.ContainerRunning)
 }
 
 func TestNonsenseDaemon(t *testing.T) {
