@@ -334,7 +334,7 @@ func (d *describer) moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%s (%s ago)", t.Format(time.RFC1123Z), age(t, d.now))
+	return fmt.Sprintf("%s (%s ago)", t.Local().Format(time.RFC1123Z), age(t, d.now))
 }
 
 // lastLines writes the last lines of a run of a container under a title. Why there are none is no matter here: describe shows what there

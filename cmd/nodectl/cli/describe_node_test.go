@@ -32,7 +32,7 @@ func TestDescribeNode(t *testing.T) {
 		if err != nil || stderr != "a\nb\n" {
 			t.Fatalf("%v: %q", err, stderr)
 		}
-		got := strings.ReplaceAll(stdout, n.node.Machine.BootTime.Format(time.RFC1123Z), "TIME")
+		got := strings.ReplaceAll(stdout, n.node.Machine.BootTime.Local().Format(time.RFC1123Z), "TIME")
 		want := `Name:              node1
 Machine ID:        d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0
 Boot ID:           b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0

@@ -40,6 +40,8 @@ func advise(err error, source *journal.Source) error {
 		return &hintError{err: err, hint: pathHint}
 	case source != nil && isRegular(source.Directory):
 		return &hintError{err: err, hint: "-i " + source.Directory}
+	case source != nil && len(source.Files) > 0 && isDirectory(source.Files[0]):
+		return &hintError{err: err, hint: "-D " + source.Files[0]}
 	case errors.Is(err, journal.ErrUnsupported):
 		return &hintError{err: err, hint: "apt install libsystemd0, or ask noded without --directory, --file and --root"}
 	}
@@ -55,6 +57,12 @@ func (g *globals) withFilesHint(err error, option string) error {
 		return err
 	}
 	return &hintError{err: err, hint: hintOf(err) + "; or " + option + ", which reads the files with no daemon"}
+}
+
+// isDirectory reports whether there is a directory at path.
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // isRegular reports whether there is a regular file at path.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,8 +91,19 @@ func termsForPath(path string, boot func() journal.ID128) ([]journal.Term, error
 	case info.Mode()&os.ModeDevice != 0:
 		return termsForDevice(info, "/sys", boot())
 	default:
-		return nil, &usageError{err: fmt.Errorf("%s is neither a program nor a device", path), hint: "a unit's name, FIELD=VALUE, or the path of a program or device"}
+		return nil, &usageError{err: fmt.Errorf("%s is neither a program nor a device", path), hint: pathTermHint(path, info)}
 	}
+}
+
+// pathTermHint is the next step when there is a path where nothing at it selects messages.
+func pathTermHint(path string, info fs.FileInfo) string {
+	switch {
+	case info.IsDir():
+		return "-D " + path + " if it holds journal files, --root " + path + " if it is the root of a system"
+	case strings.HasSuffix(path, ".journal"), strings.HasSuffix(path, ".journal~"):
+		return "-i " + path
+	}
+	return "a unit's name, FIELD=VALUE, or the path of a program or device"
 }
 
 func termsForExecutable(path string) ([]journal.Term, error) {
