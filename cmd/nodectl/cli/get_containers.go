@@ -179,8 +179,15 @@ func firstTime(a, b time.Time) time.Time {
 func containerStatus(c *inventory.Container) string {
 	switch c.State {
 	case inventory.ContainerRunning:
+		// Of another reason it did not end: containerd has one of a container in which some process ran out of memory.
+		if c.Reason == "Paused" {
+			return c.Reason
+		}
 		return "Running"
 	case inventory.ContainerCreated:
+		if c.Reason == "Restarting" {
+			return c.Reason
+		}
 		return "Created"
 	case inventory.ContainerExited:
 		reason := exitReason(c)

@@ -279,7 +279,7 @@ func initStatus(p *inventory.Pod) string {
 	for i := range p.Containers {
 		c := &p.Containers[i]
 		if c.Type != inventory.TypeInit {
-			if c.Type != inventory.TypeEphemeral {
+			if c.Type != inventory.TypeEphemeral && !ofEarlierSandbox(p, c) {
 				// The others begin when the init containers are done.
 				return ""
 			}
@@ -287,6 +287,8 @@ func initStatus(p *inventory.Pod) string {
 		}
 		all++
 		switch {
+		case ofEarlierSandbox(p, c):
+			// It runs again in each sandbox.
 		case c.State == inventory.ContainerExited && c.ExitCode != nil && *c.ExitCode == 0:
 			done++
 		case c.State == inventory.ContainerExited && status == "":
@@ -302,6 +304,11 @@ func initStatus(p *inventory.Pod) string {
 	return fmt.Sprintf("Init:%d/%d", done, all)
 }
 
+// ofEarlierSandbox reports whether a container is of a sandbox before the one that the pod has now, as after a restart of the node.
+func ofEarlierSandbox(p *inventory.Pod, c *inventory.Container) bool {
+	return !c.Created.IsZero() && c.Created.Before(p.Created)
+}
+
 // exitReason is why a container ended, in a word.
 func exitReason(c *inventory.Container) string {
 	switch {
@@ -315,12 +322,17 @@ func exitReason(c *inventory.Container) string {
 	return fmt.Sprintf("ExitCode:%d", *c.ExitCode)
 }
 
-// podRestarts counts the restarts of all containers, and says when the last one was.
+// podRestarts counts the restarts of the containers, those of init containers only while there are no others, and says when the last one
+// was.
 func podRestarts(p *inventory.Pod, now time.Time) string {
 	total := 0
 	var last time.Time
+	begun := slices.ContainsFunc(p.Containers, func(c inventory.Container) bool { return c.Type == inventory.TypeRegular })
 	for i := range p.Containers {
 		c := &p.Containers[i]
+		if begun && c.Type == inventory.TypeInit {
+			continue
+		}
 		total += int(c.Run)
 		if c.Run > 0 && len(c.Previous) > 0 && c.Previous[0].Finished.After(last) {
 			last = c.Previous[0].Finished

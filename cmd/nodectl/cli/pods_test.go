@@ -26,6 +26,9 @@ func TestPodStatus(t *testing.T) {
 		return inventory.Container{Type: inventory.TypeRegular, State: inventory.ContainerExited, ExitCode: code(n), Reason: reason}
 	}
 	asInit := func(c inventory.Container) inventory.Container { c.Type = inventory.TypeInit; return c }
+	booted := time.Unix(1700000000, 0)
+	before := func(c inventory.Container) inventory.Container { c.Created = booted.Add(-time.Hour); return c }
+	after := func(c inventory.Container) inventory.Container { c.Created = booted.Add(time.Second); return c }
 	tests := []struct {
 		name          string
 		pod           inventory.Pod
@@ -42,6 +45,15 @@ func TestPodStatus(t *testing.T) {
 		{"init failed", inventory.Pod{State: inventory.StateReady, Containers: []inventory.Container{asInit(ended(1, "Error"))}}, "Init:Error", "0/0"},
 		{"after init", inventory.Pod{State: inventory.StateReady, Containers: []inventory.Container{asInit(ended(0, "")), running}}, "Running", "1/1"},
 		{"init is done", inventory.Pod{State: inventory.StateReady, Containers: []inventory.Container{asInit(ended(0, ""))}}, "PodInitializing", "0/0"},
+		{"init again", inventory.Pod{State: inventory.StateReady, Created: booted, Containers: []inventory.Container{
+			asInit(before(ended(0, ""))), before(ended(255, "Error")),
+		}}, "Init:0/1", "0/1"},
+		{"after init again", inventory.Pod{State: inventory.StateReady, Created: booted, Containers: []inventory.Container{
+			asInit(after(ended(0, ""))), after(running),
+		}}, "Running", "1/1"},
+		{"again without init", inventory.Pod{State: inventory.StateReady, Created: booted, Containers: []inventory.Container{
+			before(ended(255, "Error")),
+		}}, "Error", "0/1"},
 		{"only logs", inventory.Pod{LogsOnly: true, Containers: []inventory.Container{{}}}, "LogsOnly", "?/1"},
 	}
 	for _, tt := range tests {
@@ -55,13 +67,35 @@ func TestPodRestarts(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1700000000, 0)
 	p := inventory.Pod{Containers: []inventory.Container{
-		{Run: 3, Previous: []inventory.Run{{Number: 2, Finished: now.Add(-5 * time.Minute)}}}, {Run: 1}, {},
+		{Run: 3, Previous: []inventory.Run{{Number: 2, Finished: now.Add(-5 * time.Minute)}}}, {Run: 1}, {Type: inventory.TypeInit, Run: 6},
 	}}
-	if got := podRestarts(&p, now); got != "4 (5m ago)" {
+	if got := podRestarts(&p, now); got != "10 (5m ago)" {
 		t.Errorf("podRestarts = %s", got)
+	}
+	p.Containers[0].Type = inventory.TypeRegular
+	if got := podRestarts(&p, now); got != "4 (5m ago)" {
+		t.Errorf("podRestarts after init = %s", got)
 	}
 	if got := podRestarts(&inventory.Pod{Containers: []inventory.Container{{Run: 1}}}, now); got != "1" {
 		t.Errorf("podRestarts = %s", got)
+	}
+}
+
+func TestContainerStatus(t *testing.T) {
+	t.Parallel()
+	code := int32(3)
+	for want, c := range map[string]inventory.Container{
+		"Running":    {State: inventory.ContainerRunning, Reason: "OOMKilled"},
+		"Paused":     {State: inventory.ContainerRunning, Reason: "Paused"},
+		"Created":    {State: inventory.ContainerCreated},
+		"Restarting": {State: inventory.ContainerCreated, Reason: "Restarting"},
+		"Error (3)":  {State: inventory.ContainerExited, Reason: "Error", ExitCode: &code},
+		"Unknown":    {ID: "c0"},
+		"LogsOnly":   {},
+	} {
+		if got := containerStatus(&c); got != want {
+			t.Errorf("containerStatus = %s, want %s", got, want)
+		}
 	}
 }
 
