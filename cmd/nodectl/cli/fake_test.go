@@ -85,6 +85,11 @@ func (n *fakeNode) ReadLogs(_ context.Context, req client.LogRequest, sink podlo
 			}
 		}
 	}
+	if req.Query.Follow {
+		if err := sink.Progress(podlog.Progress{CaughtUp: true}); err != nil {
+			return err
+		}
+	}
 	return sink.Flush()
 }
 

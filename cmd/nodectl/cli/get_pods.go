@@ -130,8 +130,10 @@ func (g *globals) tellPodProblems(problems []string) error {
 // advisePods adds the next step to errors about pods. names are those that were given.
 func advisePods(err error, names []string) error {
 	switch {
-	case hintOf(err) != "":
+	case err == nil, hintOf(err) != "":
 		return err
+	case slices.ContainsFunc(names, isPodPattern):
+		return &hintError{err: err, hint: severalPodsHint}
 	case errors.Is(err, inventory.ErrAmbiguous):
 		return &hintError{err: err, hint: "-n NAMESPACE"}
 	case errors.Is(err, inventory.ErrNotFound):

@@ -167,6 +167,8 @@ func (c *logsCommand) advise(ctx context.Context, err error, args []string) erro
 		list += " --root " + c.root
 	}
 	switch {
+	case c.word != "" && isPodPattern(c.word) && errors.Is(err, inventory.ErrNotFound):
+		return &hintError{err: err, hint: severalPodsHint}
 	case errors.Is(err, inventory.ErrChooseContainer):
 		return &hintError{err: err, hint: "-c NAME, or --all-containers"}
 	case errors.Is(err, inventory.ErrAmbiguous) && c.namespace == "" && strings.Contains(err.Error(), "namespaces"):

@@ -52,7 +52,7 @@ func (c *logsCommand) tellNoPods(problems []string) {
 func (c *logsCommand) tellEmpty(pods []inventory.Pod) {
 	q := &c.query
 	f := &q.Filter
-	if q.Runs != podlog.RunsCurrent || q.Since != nil || q.Until != nil || f.Grep != "" || f.Exclude != "" || f.MaxLevel != journal.LevelUnknown || len(f.Streams) > 0 {
+	if q.Tail == 0 || q.Runs != podlog.RunsCurrent || q.Since != nil || q.Until != nil || f.Grep != "" || f.Exclude != "" || f.MaxLevel != journal.LevelUnknown || len(f.Streams) > 0 {
 		return
 	}
 	var empty []string

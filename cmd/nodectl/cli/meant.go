@@ -95,6 +95,12 @@ func selectorHint(err error, names []string) string {
 	return "a name such as web-0, or TYPE/NAME such as deployment/web"
 }
 
+// severalPodsHint is the next step when a pattern is given where there are none.
+const severalPodsHint = "-l app=web, or TYPE/NAME such as deployment/web, for several pods: names are no patterns"
+
+// isPodPattern reports whether a name was perhaps meant as a pattern.
+func isPodPattern(name string) bool { return strings.ContainsAny(name, "*?[") }
+
 // podsOfContainer returns the next step when a word is not what was wanted, but the name of containers in pods: the command with a pod. It is empty
 // if there are none.
 func podsOfContainer(command string, pods []inventory.Pod, word string) string {
