@@ -86,7 +86,7 @@ containerd: ## Build the current containerd, which tests run next to the distrib
 
 .PHONY: unit
 unit: deps containerd ## Run the tests that need no booted node (PACKAGES=, TESTFLAGS=)
-	go test -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
+	go test -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: metrics-server
 metrics-server: ## Have noded's metrics scraped by the code of metrics-server, which is pinned in a module of its own
@@ -94,11 +94,11 @@ metrics-server: ## Have noded's metrics scraped by the code of metrics-server, w
 
 .PHONY: race
 race: deps containerd ## Run the tests that need no booted node under the race detector
-	go test -count=1 -race -timeout 30m $(TESTFLAGS) $(PACKAGES)
+	go test -count=1 -race -timeout 60m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: e2e
 e2e: deps containerd dist/e2e ## Run the tests of the packages, in a booted node
-	NODED_DIST=$(CURDIR)/dist go test -tags e2e -count=1 -timeout 15m -v $(TESTFLAGS) ./test/e2e/
+	NODED_DIST=$(CURDIR)/dist go test -tags e2e -count=1 -timeout 30m -v $(TESTFLAGS) ./test/e2e/
 
 # The package under test twice, for reproducibility, and once as a newer version, for upgrades.
 .PHONY: dist/e2e
