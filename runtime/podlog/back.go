@@ -90,7 +90,7 @@ func (r *reader) prime(s *scanner, entries []entry) error {
 	var parts []part
 	for i := len(entries) - 1; i >= 0 && len(parts) < maxPrime; i-- {
 		seg, err := r.open(&entries[i])
-		if hasMoved(err) {
+		if r.again(err) {
 			return err
 		}
 		if err != nil {
@@ -259,13 +259,13 @@ func (b *backwards) next() (block, error) {
 		}
 		e := &b.entries[len(b.entries)-1]
 		seg, err := b.r.open(e)
-		if hasMoved(err) {
+		if b.r.again(err) {
 			return block{}, err
 		}
 		b.entries = b.entries[:len(b.entries)-1]
 		b.last, b.file = *e, nil
 		if err != nil {
-			b.r.gapAt(e.name, err)
+			b.r.gapAt(e, 0, err)
 			continue
 		}
 		b.seg, b.file = seg, seg.identity()
@@ -276,12 +276,12 @@ func (b *backwards) next() (block, error) {
 		b.begun, b.run = true, e.run
 		b.before = sameRun(b.entries[:len(b.entries)+1], len(b.entries))
 		if b.to, err = seg.size(); err != nil {
-			b.r.gapAt(e.name, err)
+			b.r.gapAt(e, 0, err)
 			b.to = 0
 		}
 		b.empty = b.to == 0 && err == nil
 		if seg.gzip != nil && seg.gzip.err != nil {
-			b.r.gapAt(e.name, seg.gzip.err)
+			b.r.gapAt(e, 0, seg.gzip.err)
 		}
 	}
 	length := int64(backBytes)
@@ -312,6 +312,14 @@ func (b *backwards) close() {
 	b.seg = nil
 }
 
+// isLast reports whether an entry is the file that was opened last. That is closed, and its inode can be that of another one now.
+func (b *backwards) isLast(e entry) bool {
+	if b.file == nil {
+		return e.is(b.last)
+	}
+	return e.run == b.last.run && (e.gzip || e.is(b.last)) && b.r.begins(&e, b.file.Fingerprint)
+}
+
 // relist takes the names that files have now: those before the one that was opened last are still to come. missing tells that there
 // are fewer than there were.
 func (b *backwards) relist(entries []entry) (missing bool) {
@@ -319,16 +327,18 @@ func (b *backwards) relist(entries []entry) (missing bool) {
 		b.entries = entries
 		return false
 	}
-	had := b.entries
-	if i := slices.IndexFunc(entries, func(e entry) bool {
-		return e.is(b.last) || b.file != nil && e.run == b.file.Run && b.r.begins(&e, b.file.Fingerprint)
-	}); i >= 0 {
+	had := len(b.entries)
+	if i := slices.IndexFunc(entries, b.isLast); i >= 0 {
 		b.entries = entries[:i]
 	} else {
-		b.entries = slices.DeleteFunc(entries, func(e entry) bool { return !isAmong(had, &e) })
+		var left earlier
+		if had > 0 {
+			left.note(&b.entries[had-1])
+		}
+		b.entries = slices.DeleteFunc(entries, func(e entry) bool { return !left.has(e) })
 	}
 	b.before = ofRun(b.entries, b.last.run)
-	return len(b.entries) < len(had)
+	return len(b.entries) < had
 }
 
 // each calls yield for every record that ends in the block and that the query selects, with its time or that of the one before. If names have changed it is an error, before the first

@@ -196,12 +196,49 @@ func TestFollowRemoved(t *testing.T) {
 			f.wait(15)
 			tr.remove("0.log")
 			tr.compress("0.log.20261123-200001")
-			f.flushed(3)
+			f.flushed(2)
 			tr.write("0.log", lines(15, 20))
 			got := f.wait(20)
 			f.stop()
 			if d := cmp.Diff(texts(0, 20), got); d != "" {
 				t.Error(d)
+			}
+		})
+	}
+}
+
+// A file that cannot be read is told once, however often a follower looks at it, and read once it can be.
+func TestFollowUnreadable(t *testing.T) {
+	t.Parallel()
+	for _, tail := range []int64{podlog.LinesAll, 3} {
+		t.Run(fmt.Sprint(tail), func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			tr.write("0.log.20261123-200000", lines(0, 3))
+			tr.write("0.log", lines(3, 5))
+			// A file with two names could be anybody's.
+			other := filepath.Join(tr.root, "other")
+			if err := os.Link(filepath.Join(tr.dir, "0.log"), other); err != nil {
+				t.Fatal(err)
+			}
+			q := podlog.NewQuery()
+			q.Tail = tail
+			f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, q)
+			f.wait(3)
+			tr.append("0.log", lines(5, 7))
+			f.flushed(2)
+			if _, gaps := f.c.snapshot(); len(gaps) != 1 || gaps[0].Reason != journal.GapUnsupported {
+				t.Errorf("got gaps %v", gaps)
+			}
+			if err := os.Remove(other); err != nil {
+				t.Fatal(err)
+			}
+			f.wait(7)
+			tr.append("0.log", lines(7, 8))
+			got := f.wait(8)
+			f.stop()
+			if d := cmp.Diff(texts(0, 8), got); d != "" || len(f.c.gaps) != 1 {
+				t.Error(d, f.c.gaps)
 			}
 		})
 	}

@@ -5,8 +5,6 @@ package podlog
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"slices"
 	"sync"
 
@@ -43,8 +41,8 @@ type chain struct {
 	dir    *safefs.Dir
 	id     dirwatch.ID
 	links  []link
-	// older are the files of its run before the first link, as they were listed last, or passed since.
-	older []entry
+	// earlier is what is before the first link.
+	earlier earlier
 	// prints are the fingerprints of compressed files, by name.
 	prints map[string]print
 }
@@ -67,8 +65,6 @@ type link struct {
 	unsure bool
 	// lost is what was in files that were given up before this one.
 	lost loss
-	// older is that of the chain, in a link that was taken out of it.
-	older []entry
 }
 
 // loss is records that are gone.
@@ -178,15 +174,10 @@ func (k *keeper) drop(c *chain, n int) {
 		}
 		l.seg, l.removed = nil, 0
 		if i < n {
-			c.pass(l)
+			c.earlier.note(&l.entry)
 		}
 	}
 	c.links = c.links[n:]
-}
-
-// pass notes that a link is not in the chain any more, because the one after it is read.
-func (c *chain) pass(l *link) {
-	c.older = append(c.older[max(0, len(c.older)-maxKeptFiles):len(c.older):len(c.older)], l.entry)
 }
 
 // know says what file a reader reads, when it has its first record.
@@ -216,9 +207,8 @@ func (k *keeper) take(r *reader) link {
 	defer k.mu.Unlock()
 	c := k.chains[r]
 	next := &c.links[1]
-	c.pass(&c.links[0])
+	c.earlier.note(&c.links[0].entry)
 	out := *next
-	out.older = c.older
 	k.logs.kept.Add(-next.removed)
 	next.file = next.seg.identity()
 	next.seg, next.removed, next.lost, next.unsure = nil, 0, loss{}, false
@@ -255,8 +245,8 @@ type opening struct {
 	entries []entry
 	// next is the first entry that has not been looked at.
 	next int
-	// found: the file before that entry is known. moved: names have changed since they were listed. That is looked at next, and what is
-	// missing then is noticed.
+	// found: the file before that entry is known. moved: names have changed since they were listed, or no more files can be open. That is
+	// looked at next, and what is missing then is noticed.
 	found, moved bool
 }
 
@@ -269,7 +259,7 @@ func (o *opening) before(links []link, end int) []link {
 			seg.close()
 			err = errMoved
 		}
-		if errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) {
+		if hasMoved(err) || isShortage(err) {
 			o.moved = true
 			return links
 		}
@@ -289,11 +279,11 @@ func (c *chain) after(entries []entry) (later []entry, found bool) {
 	for i := range entries {
 		if c.is(first, &entries[i]) {
 			first.renamed(entries[i])
-			c.older = older(entries, &entries[i])
+			c.earlier.noteBefore(entries, &entries[i])
 			return entries[i+1:], true
 		}
 	}
-	return slices.DeleteFunc(entries, func(e entry) bool { return e.run < first.entry.run || isAmong(c.older, &e) }), false
+	return slices.DeleteFunc(entries, func(e entry) bool { return e.run < first.entry.run || c.earlier.has(e) }), false
 }
 
 // renamed notes the name that a file has now. Compressed it is another file, with another inode.

@@ -35,12 +35,30 @@ type entry struct {
 // is reports whether two entries are one file, which may have been renamed.
 func (e *entry) is(other entry) bool { return e.inode == other.inode && e.device == other.device }
 
-// isAmong reports whether an entry is one of some files of a log that were listed before, or is older than one of them. Of rotations
-// with numbers only the inode tells that: those that were compressed since are not found.
-func isAmong(files []entry, e *entry) bool {
-	return slices.ContainsFunc(files, func(f entry) bool {
-		return e.is(f) || e.run < f.run || e.run == f.run && e.rotation != "" && e.rotation <= f.rotation
-	})
+// earlier tells files that come before one from those after it, when that is gone: the run and the rotation of the newest one before. Inodes
+// do not: those of removed files come again. Nor do numbers, which each rotation changes.
+type earlier struct {
+	run      uint32
+	rotation string
+}
+
+// note takes in that a file is before.
+func (p *earlier) note(e *entry) {
+	if e.run > p.run || e.run == p.run && e.rotation > p.rotation {
+		p.run, p.rotation = e.run, e.rotation
+	}
+}
+
+// noteBefore takes in what is before one of some files.
+func (p *earlier) noteBefore(entries []entry, e *entry) {
+	if i := slices.IndexFunc(entries, e.is); i > 0 {
+		p.note(&entries[i-1])
+	}
+}
+
+// has reports whether a file is known to be before.
+func (p *earlier) has(e entry) bool {
+	return e.run < p.run || e.run == p.run && e.rotation != "" && e.rotation <= p.rotation
 }
 
 // before orders the entries of a container, oldest first.
@@ -193,13 +211,4 @@ func ofRun(entries []entry, run uint32) []entry {
 		to++
 	}
 	return entries[from:to]
-}
-
-// older returns the entries of its run before one of entries.
-func older(entries []entry, e *entry) []entry {
-	of := ofRun(entries, e.run)
-	if i := slices.IndexFunc(of, e.is); i >= 0 {
-		return of[:i]
-	}
-	return nil
 }

@@ -60,8 +60,8 @@ type reader struct {
 	oldRun  bool
 	// noPrevious: the query asks for the previous run and there is none.
 	noPrevious bool
-	// older are the files of its run before the one that is read, as they were listed last.
-	older []entry
+	// earlier is what is before the file that is read.
+	earlier earlier
 	// drop is the offset in seg before which everything has been delivered. Where that is not known, given is the time up to which
 	// what ends before the offset givenTo has.
 	drop, given, givenTo int64
@@ -76,8 +76,11 @@ type reader struct {
 	reached, started Position
 	// file is that of the record that was looked at last.
 	file *File
-	// gaps come before the next record.
+	// gaps come before the next record. told is what the last one was about that a file cannot be read.
 	gaps []journal.Gap
+	told told
+	// isShort: it was told that files cannot be opened now.
+	isShort bool
 	// late are rotated files that may still be written to.
 	late []*lateFile
 	// changed: the directory is to be listed before it is said that there is nothing.
@@ -133,9 +136,28 @@ func (r *reader) gap(g journal.Gap) {
 	r.gaps = append(r.gaps, g)
 }
 
-// gapAt queues a gap of a file that cannot be read.
-func (r *reader) gapAt(name string, err error) {
-	r.gap(journal.Gap{Reason: reasonOf(err), First: usec(r.at), Detail: fmt.Sprintf("%s: %v", name, err)})
+// told is a file or a directory that cannot be read.
+type told struct {
+	name   string
+	inode  uint64
+	offset int64
+	why    string
+}
+
+// gapAt queues a gap of a file that cannot be read from an offset on.
+func (r *reader) gapAt(e *entry, offset int64, err error) {
+	r.tell(told{e.name, e.inode, offset, err.Error()}, err)
+}
+
+// gapIn queues a gap of the directory.
+func (r *reader) gapIn(err error) { r.tell(told{name: r.target.Dir, why: err.Error()}, err) }
+
+// tell queues a gap, unless the last one was the same: a follower tries again and again.
+func (r *reader) tell(what told, err error) {
+	if what != r.told {
+		r.told = what
+		r.gap(journal.Gap{Reason: reasonOf(err), First: usec(r.at), Detail: what.name + ": " + what.why})
+	}
 }
 
 // list lists the files of the log. A directory that is not there has none.
@@ -255,7 +277,7 @@ func (r *reader) take() bool {
 func (r *reader) endOfFile(cause error) state {
 	broken := !errors.Is(cause, io.EOF)
 	if broken {
-		r.gapAt(r.seg.entry.name, cause)
+		r.gapAt(&r.seg.entry, r.scan.offset(), cause)
 	}
 	if !r.changed && !broken {
 		return r.wait()
@@ -267,11 +289,17 @@ func (r *reader) endOfFile(cause error) state {
 		return st
 	}
 	entries, err := r.list()
+	if r.short(err) {
+		return r.wait()
+	}
 	if err != nil {
-		r.gap(journal.Gap{Reason: reasonOf(err), First: usec(r.at), Detail: err.Error()})
+		r.gapIn(err)
 		return r.rest()
 	}
 	next, following, found := r.next(entries)
+	if found && r.seg.file == nil && r.plan.Follow && r.reopen() {
+		return hasRecord
+	}
 	switch {
 	case next == nil && !following:
 		return r.rest()
@@ -404,7 +432,8 @@ func (r *reader) next(entries []entry) (next *entry, following, found bool) {
 		if !r.same(&of[i]) {
 			continue
 		}
-		r.seg.entry, r.older = of[i], of[:i]
+		r.seg.entry = of[i]
+		r.earlier.noteBefore(of, &of[i])
 		if i+1 < len(of) {
 			return &of[i+1], true, true
 		}
@@ -412,7 +441,7 @@ func (r *reader) next(entries []entry) (next *entry, following, found bool) {
 	}
 	// It was removed, and with it all that are older, unless somebody removed it alone. Numbers tell nothing: each rotation changes them.
 	for i := range of {
-		if isAmong(r.older, &of[i]) {
+		if r.earlier.has(of[i]) {
 			continue
 		}
 		if r.seg.entry.live || r.seg.entry.number > 0 || before(of[i], r.seg.entry) > 0 {
@@ -427,14 +456,11 @@ func (r *reader) same(e *entry) bool {
 	if e.inode == r.seg.inode && e.device == r.seg.device {
 		return true
 	}
-	return r.seg.gzip == nil && r.seg.id != nil && r.begins(e, r.seg.id.Fingerprint)
+	return e.gzip && r.seg.gzip == nil && r.seg.id != nil && r.begins(e, r.seg.id.Fingerprint)
 }
 
-// begins reports whether a file is compressed, and begins as one with that fingerprint does.
+// begins reports whether a file begins as one with that fingerprint does.
 func (r *reader) begins(e *entry, fingerprint uint64) bool {
-	if !e.gzip {
-		return false
-	}
 	seg, err := openSegment(r.dir, &r.target.Source, *e)
 	if err != nil {
 		return false
@@ -464,9 +490,12 @@ func (r *reader) move(next *entry, entries []entry, found bool) state {
 		// Renamed or removed since it was listed: look again.
 		return hasRecord
 	}
+	if r.short(err) {
+		return r.wait()
+	}
 	if err != nil {
-		r.gapAt(next.name, err)
-		r.older = older(entries, next)
+		r.gapAt(next, 0, err)
+		r.earlier.noteBefore(entries, next)
 		return r.skip(next)
 	}
 	if seg.inode != next.inode || seg.device != next.device {
@@ -481,7 +510,9 @@ func (r *reader) move(next *entry, entries []entry, found bool) state {
 		r.gap(g)
 	}
 	r.retire()
-	r.seg, r.older, r.drop, r.given, r.settling = seg, older(entries, next), 0, 0, time.Time{}
+	r.seg, r.drop, r.given, r.settling = seg, 0, 0, time.Time{}
+	r.earlier.noteBefore(entries, next)
+	r.isShort = false
 	r.scan.use(seg, 0, -1)
 	r.keep()
 	return hasRecord
@@ -535,7 +566,7 @@ func (r *reader) moveKept(broken bool) (st state, kept bool) {
 	}
 	r.retire()
 	next.seg.source = &r.target.Source
-	r.seg, r.older, r.drop, r.given, r.settling = next.seg, next.older, 0, 0, time.Time{}
+	r.seg, r.drop, r.given, r.settling = next.seg, 0, 0, time.Time{}
 	r.scan.use(r.seg, 0, -1)
 	return hasRecord, true
 }
@@ -550,15 +581,35 @@ func (r *reader) keep() {
 // skip passes a file that cannot be opened.
 func (r *reader) skip(e *entry) state {
 	r.retire()
-	r.seg = &segment{source: &r.target.Source, entry: *e, inode: e.inode, device: e.device}
+	r.seg = unreadable(&r.target.Source, e)
 	r.drop, r.given = 0, 0
 	r.scan.use(r.seg, 0, -1)
 	return hasRecord
 }
 
+// reopen opens the file that could not be opened before. It reports whether it can be read now.
+func (r *reader) reopen() bool {
+	seg, err := openSegment(r.dir, &r.target.Source, r.seg.entry)
+	if err == nil && (seg.inode != r.seg.inode || seg.device != r.seg.device) {
+		seg.close()
+		err = errMoved
+	}
+	if err != nil {
+		if !r.again(err) {
+			r.gapAt(&r.seg.entry, 0, err)
+		}
+		return false
+	}
+	r.seg, r.isShort = seg, false
+	r.scan.use(seg, 0, -1)
+	r.keep()
+	return true
+}
+
 // retire puts the file away: to be looked at for a while if it was just rotated.
 func (r *reader) retire() {
 	seg := r.seg
+	r.earlier.note(&seg.entry)
 	r.seg = nil
 	if !r.plan.Follow || seg.gzip != nil || seg.file == nil || seg.quiet() > lateFor {
 		seg.close()
@@ -611,6 +662,8 @@ func usec(ns int64) journal.Usec {
 // reasonOf tells why a file could not be read.
 func reasonOf(err error) journal.GapReason {
 	switch {
+	case isShortage(err):
+		return journal.GapUnknown
 	case errors.Is(err, fs.ErrPermission):
 		return journal.GapDenied
 	case errors.Is(err, safefs.ErrUnsafe):

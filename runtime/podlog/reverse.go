@@ -103,7 +103,7 @@ func (r *reader) reverse() *reversed {
 func (r *reader) reverseEntries() []entry {
 	entries, err := r.list()
 	if err != nil {
-		r.gapAt(r.target.Dir, err)
+		r.gapIn(err)
 		return nil
 	}
 	runs := runsOf(entries)
@@ -142,7 +142,7 @@ func (b *reversed) advance(ctx context.Context) (bool, error) {
 			if errors.Is(err, io.EOF) {
 				return false, nil
 			}
-			b.reader.gapAt(b.reader.target.Dir, err)
+			b.reader.gapIn(err)
 			return false, nil
 		}
 	}
@@ -187,7 +187,7 @@ func (b *reversed) fill() error {
 	b.n = len(b.records)
 	b.tries = 0
 	if err != nil {
-		b.reader.gapAt(next.seg.entry.name, err)
+		b.reader.gapAt(&next.seg.entry, next.from, err)
 	}
 	b.over = !parts && b.reader.plan.since > 0 && b.reader.passed(next)
 	return nil

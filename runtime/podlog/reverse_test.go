@@ -53,6 +53,11 @@ func TestReverseRotated(t *testing.T) {
 			tr.rename("0.log", "0.log.20261123-200003")
 			tr.write("0.log", lines(15, 20))
 		}},
+		{name: "the file that is read is compressed, and its inode is that of a new one", after: 5, change: func(tr *tree) {
+			tr.compress("0.log.20261123-200002")
+			tr.write("0.log.20261123-200003.gz", zipped([]byte(lines(10, 15))))
+			tr.write("0.log", lines(15, 20))
+		}},
 		{name: "only the file that is read is removed", after: 1, change: func(tr *tree) {
 			tr.remove("0.log")
 			tr.compress("0.log.20261123-200002")

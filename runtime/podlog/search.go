@@ -33,7 +33,7 @@ func (r *reader) search(entries []entry, since int64) (index int, offset int64, 
 	haveLater := false
 	for i := len(entries) - 1; i >= 0; i-- {
 		seg, err := r.open(&entries[i])
-		if hasMoved(err) {
+		if r.again(err) {
 			return 0, 0, false, err
 		}
 		if err != nil {

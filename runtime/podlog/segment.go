@@ -30,6 +30,7 @@ const (
 type segment struct {
 	source *Source
 	entry  entry
+	// file is nil if it cannot be opened; then nothing is in it.
 	file   *os.File
 	inode  uint64
 	device uint64
@@ -60,9 +61,14 @@ func openSegment(dir *safefs.Dir, source *Source, e entry) (*segment, error) {
 	return s, nil
 }
 
+// unreadable returns the segment of a file that cannot be opened.
+func unreadable(source *Source, e *entry) *segment {
+	return &segment{source: source, entry: *e, inode: e.inode, device: e.device}
+}
+
 // close releases the file.
 func (s *segment) close() {
-	if s != nil {
+	if s != nil && s.file != nil {
 		// It was only read.
 		_ = s.file.Close()
 	}
@@ -74,6 +80,9 @@ func (s *segment) readAt(p []byte, off int64) (int, error) {
 	if s.gzip != nil {
 		return s.gzip.readAt(p, off)
 	}
+	if s.file == nil {
+		return 0, io.EOF
+	}
 	return s.file.ReadAt(p, off)
 }
 
@@ -81,6 +90,9 @@ func (s *segment) readAt(p []byte, off int64) (int, error) {
 func (s *segment) size() (int64, error) {
 	if s.gzip != nil {
 		return s.gzip.measure(), nil
+	}
+	if s.file == nil {
+		return 0, nil
 	}
 	info, err := s.file.Stat()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+	"syscall"
 
 	"github.com/noded/noded/journal"
 )
@@ -18,6 +19,26 @@ var errMoved = errors.New("the files changed")
 // hasMoved reports whether an error says that files are to be listed anew.
 func hasMoved(err error) bool { return errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) }
 
+// isShortage reports whether an error says that too much is open now, not that a file cannot be read.
+func isShortage(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// short reports whether a follower waits because of an error, and tries again.
+func (r *reader) short(err error) bool {
+	if !r.plan.Follow || !isShortage(err) {
+		return false
+	}
+	if !r.isShort {
+		r.isShort = true
+		r.logs.config.Logger.Warn("log cannot be opened now, trying again", "container", r.target.Source.String(), "err", err)
+	}
+	return true
+}
+
+// again reports whether an error says that files are to be listed anew, now or later.
+func (r *reader) again(err error) bool { return hasMoved(err) || r.short(err) }
+
 // maxBegins is how often the beginning is looked for among files that change.
 const maxBegins = 20
 
@@ -26,6 +47,7 @@ func (r *reader) begin() state {
 	var err error
 	for range maxBegins {
 		var entries []entry
+		told := r.told
 		if entries, err = r.list(); err != nil {
 			break
 		}
@@ -35,19 +57,22 @@ func (r *reader) begin() state {
 		}
 		gaps := len(r.gaps)
 		if err = r.beginIn(entries); err == nil {
-			r.begun, r.started = true, r.reached
+			r.begun, r.started, r.isShort = true, r.reached, false
 			e := r.seg.entry
 			e.inode, e.device = r.seg.inode, r.seg.device
-			r.older = older(entries, &e)
+			r.earlier.noteBefore(entries, &e)
 			return hasRecord
 		}
-		r.gaps = r.gaps[:gaps]
+		r.gaps, r.told = r.gaps[:gaps], told
 		if !hasMoved(err) {
 			break
 		}
 	}
 	if errors.Is(err, errNothing) {
 		return r.nothing()
+	}
+	if r.short(err) {
+		return r.wait()
 	}
 	r.gap(journal.Gap{Reason: reasonOf(err), Detail: err.Error()})
 	if r.plan.Follow && !r.target.Ended && errors.Is(err, errMoved) {
@@ -148,12 +173,12 @@ func (r *reader) beginAmong(entries []entry) error {
 // gap.
 func (r *reader) beginAt(e *entry, offset, drop int64) error {
 	seg, err := r.open(e)
-	if hasMoved(err) {
+	if r.again(err) {
 		return err
 	}
 	if err != nil {
-		r.gapAt(e.name, err)
-		seg = &segment{source: &r.target.Source, entry: *e, inode: e.inode, device: e.device}
+		r.gapAt(e, 0, err)
+		seg = unreadable(&r.target.Source, e)
 	}
 	r.seg, r.drop = seg, drop
 	r.scan.use(seg, offset, -1)
@@ -194,7 +219,7 @@ func (r *reader) resume(entries []entry, runs []uint32, at Position) error {
 // resumeIn goes on after a place, if it is in that file.
 func (r *reader) resumeIn(entries []entry, i int, at Position) (found bool, err error) {
 	seg, err := r.open(&entries[i])
-	if hasMoved(err) {
+	if r.again(err) {
 		return false, err
 	}
 	if err != nil {

@@ -82,7 +82,7 @@ func (r *reader) beginPlainTail(e *entry) (found bool, err error) {
 		return false, nil
 	}
 	seg, err := r.open(e)
-	if hasMoved(err) {
+	if r.again(err) {
 		return false, err
 	}
 	if err != nil {
