@@ -81,8 +81,9 @@ type reader struct {
 	told told
 	// isShort: it was told that files cannot be opened now.
 	isShort bool
-	// late are rotated files that may still be written to.
-	late []*lateFile
+	// late are rotated files that may still be written to, and lateIn how many records are given before they are looked at.
+	late   []*lateFile
+	lateIn int
 	// changed: the directory is to be listed before it is said that there is nothing.
 	changed bool
 	// settling is when to look again; zero if no rotation is under way.
@@ -198,13 +199,16 @@ func (r *reader) advance(ctx context.Context) (state, error) {
 		return ended, nil
 	}
 	if r.waited {
-		r.waited = false
+		r.waited, r.lateIn = false, 0
 		if r.seg != nil {
 			r.truncated()
 		}
 	}
-	if r.takeLate() {
-		return hasRecord, nil
+	if len(r.late) > 0 {
+		if r.lateIn--; r.lateIn < 0 && r.takeLate() {
+			r.lateIn = 0
+			return hasRecord, nil
+		}
 	}
 	for {
 		if r.looked++; r.looked&0x3ff == 0 && ctx.Err() != nil {
@@ -260,8 +264,7 @@ func (r *reader) take() bool {
 		}
 		r.given = 0
 	}
-	r.reached.Run, r.reached.Inode, r.reached.Fingerprint = h.File.Run, h.File.Inode, h.File.Fingerprint
-	r.reached.Offset, r.reached.Pending, r.reached.Time = h.End, h.Pending, h.Time
+	r.reach(h)
 	if !r.plan.wants(h, r.at) {
 		if r.ordered && r.at-slack > r.plan.until {
 			r.over = true
@@ -270,6 +273,12 @@ func (r *reader) take() bool {
 	}
 	r.ready = true
 	return true
+}
+
+// reach makes the place after a record the one that was reached.
+func (r *reader) reach(h *Record) {
+	r.reached.Run, r.reached.Inode, r.reached.Fingerprint = h.File.Run, h.File.Inode, h.File.Fingerprint
+	r.reached.Offset, r.reached.Pending, r.reached.Time = h.End, h.Pending, h.Time
 }
 
 // endOfFile goes on where a file ended, or could not be read further. hasRecord means to go on; if ready is set there is a
@@ -625,9 +634,13 @@ func (r *reader) retire() {
 	r.late = append(r.late, l)
 }
 
+// lateEvery is the number of records after which late files are looked at while there is no end of them.
+const lateEvery = 1 << 10
+
 // takeLate gives a record that was written to a file after the next one had begun. The place reached stays where it is in the
-// next one, so that who resumes gets neither twice.
+// next one, if it is there already, so that who resumes gets neither twice.
 func (r *reader) takeLate() bool {
+	r.lateIn = lateEvery
 	for i := 0; i < len(r.late); {
 		l := r.late[i]
 		for l.scan.next(&r.head) == nil {
@@ -635,6 +648,8 @@ func (r *reader) takeLate() bool {
 			if r.reached.Inode != l.seg.inode {
 				h.File = &File{Source: &r.target.Source, Run: r.reached.Run, Inode: r.reached.Inode, Fingerprint: r.reached.Fingerprint}
 				h.End, h.Pending = r.reached.Offset, r.reached.Pending
+			} else {
+				r.reach(h)
 			}
 			if r.plan.wants(h, h.Time) {
 				r.ready = true

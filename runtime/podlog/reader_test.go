@@ -1,0 +1,102 @@
+// Copyright The noded Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package podlog
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/noded/noded/runtime/safefs"
+)
+
+// rotated is a reader that follows a log, has read a file of ten lines and goes on in the next one, which was empty then.
+func rotated(tb testing.TB) (r *reader, file func(name string) string) {
+	tb.Helper()
+	root := tb.TempDir()
+	const dir = "default_web_0f1e/app"
+	file = func(name string) string { return filepath.Join(root, dir, name) }
+	if err := os.MkdirAll(file(""), 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	appendTo(tb, file("0.log"), 0, 10)
+	q := NewQuery()
+	q.Follow = true
+	p, err := newPlan(q)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	logs := New(Config{Pods: safefs.NewRoot(root), Logger: slog.New(slog.DiscardHandler)})
+	r = newReader(logs, p, Target{Source: Source{Namespace: "default", Pod: "web", UID: "0f1e", Container: "app"}, Dir: dir}, 0)
+	tb.Cleanup(r.close)
+	for range 10 {
+		if st, err := r.advance(tb.Context()); st != hasRecord || err != nil {
+			tb.Fatal(st, err)
+		}
+	}
+	if err := os.Rename(file("0.log"), file("0.log.20261123-200000")); err != nil {
+		tb.Fatal(err)
+	}
+	appendTo(tb, file("0.log"), 0, 0)
+	for before := r.seg; r.seg == before; {
+		r.changed = true
+		if st, err := r.advance(tb.Context()); st != waits || err != nil {
+			tb.Fatal(st, err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return r, file
+}
+
+func appendTo(tb testing.TB, name string, from, to int) {
+	tb.Helper()
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	var b strings.Builder
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&b, "2026-11-23T20:00:00.%09dZ stdout F line %d\n", i, i)
+	}
+	if _, err := f.WriteString(b.String()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Who goes on after a line that came late, before the next file had any, does not get it again.
+func TestLateReached(t *testing.T) {
+	t.Parallel()
+	r, file := rotated(t)
+	appendTo(t, file("0.log.20261123-200000"), 10, 11)
+	if st, err := r.advance(t.Context()); st != hasRecord || err != nil || string(r.head.Text) != "line 10" {
+		t.Fatal(st, err, string(r.head.Text))
+	}
+	got, want := r.reached, r.head.Position()
+	got.Key = want.Key
+	if got != want {
+		t.Errorf("reached %+v, want %+v", got, want)
+	}
+}
+
+func BenchmarkAfterRotation(b *testing.B) {
+	r, file := rotated(b)
+	const count = 100_000
+	appendTo(b, file("0.log"), 10, 10+count)
+	late := r.late
+	b.ResetTimer()
+	for n := 0; n < b.N; n++ {
+		if n%count == 0 {
+			r.scan.use(r.seg, 0, -1)
+			late[0].until = time.Now().Add(time.Hour)
+		}
+		if st, err := r.advance(b.Context()); st != hasRecord || err != nil {
+			b.Fatal(st, err)
+		}
+	}
+}
