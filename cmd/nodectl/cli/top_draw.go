@@ -56,7 +56,7 @@ func (s *liveScreen) draw() {
 	width, height := s.screen.Size()
 	plain, strong := tcell.StyleDefault, tcell.StyleDefault.Bold(true)
 	s.put(0, width, s.titleLine(), strong)
-	s.put(1, width, s.usageLine(), plain)
+	s.put(1, width, s.usageLine(width), plain)
 	var rows []topRow
 	if s.look != nil {
 		rows = s.rows()
@@ -94,15 +94,32 @@ func (s *liveScreen) titleLine() string {
 	return line
 }
 
-// usageLine says what the node uses.
-func (s *liveScreen) usageLine() string {
+// usageLine says what the node uses: as many parts of it as there is room for, and nothing of swap where there is none.
+func (s *liveScreen) usageLine(width int) string {
 	u := &s.node.Usage
 	r := rowOf(u)
 	l := &topLook{machine: s.node.Machine}
-	return fmt.Sprintf("CPU %s %s of %d  %s  memory %s %s  swap %s  in %s out %s  read %s write %s",
-		r.cpu.millicores(), l.cpuPercent(&r), s.node.Machine.CPUs, s.spark(u.Entity.Key), r.memory.mebibytes(), l.memoryPercent(&r), r.swap.mebibytes(),
-		perSecond(&u.Rates, metric.NetworkReceiveBytes).flow(), perSecond(&u.Rates, metric.NetworkTransmitBytes).flow(),
-		perSecond(&u.Rates, metric.IOReadBytes).flow(), perSecond(&u.Rates, metric.IOWriteBytes).flow())
+	rate := func(id metric.ID) string { return perSecond(&u.Rates, id).flow() }
+	parts := []string{
+		fmt.Sprintf("CPU %s %s of %d", r.cpu.millicores(), l.cpuPercent(&r), s.node.Machine.CPUs),
+		s.spark(u.Entity.Key),
+		fmt.Sprintf("memory %s %s", r.memory.mebibytes(), l.memoryPercent(&r)),
+	}
+	if s.node.Machine.SwapBytes > 0 || r.swap.value > 0 {
+		parts = append(parts, "swap "+r.swap.mebibytes())
+	}
+	parts = append(parts,
+		fmt.Sprintf("in %s out %s", rate(metric.NetworkReceiveBytes), rate(metric.NetworkTransmitBytes)),
+		fmt.Sprintf("read %s write %s", rate(metric.IOReadBytes), rate(metric.IOWriteBytes)))
+	line := parts[0]
+	for _, part := range parts[1:] {
+		longer := line + "  " + part
+		if cellWidth().StringWidth(longer) > width {
+			break
+		}
+		line = longer
+	}
+	return line
 }
 
 // statusLine says what the rows are.

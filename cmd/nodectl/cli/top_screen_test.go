@@ -152,7 +152,7 @@ func TestScreenSizes(t *testing.T) {
 		{20, 4, []string{"node1  " + clock + "  up", "CPU 1235m 15% of 8", "4 containers by name", "q quit  ? help  / fi"}},
 		{20, 5, []string{"node1  " + clock + "  up", "CPU 1235m 15% of 8", "4 containers by name", "~  ~  ~        CPU", "q quit  ? help  / fi"}},
 		{60, 6, []string{
-			"node1  " + clock + "  up 3d", "CPU 1235m 15% of 8                 █  memory 3072Mi 18%  swap", "4 containers by name",
+			"node1  " + clock + "  up 3d", "CPU 1235m 15% of 8                 █  memory 3072Mi 18%", "4 containers by name",
 			"NAMESPACE    POD      NAME                  CPU     MEMORY",
 			"default      web-1    app                  300m      200Mi",
 			"q quit  ? help  / filter  tab p o u view  sort: c m n d s a",
@@ -174,6 +174,13 @@ func TestScreenSizes(t *testing.T) {
 		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%dx%d (-want +got):\n%s", tt.width, tt.height, diff)
 		}
+	}
+	// Swap takes no room where there is none.
+	n := busyNode()
+	n.node.Machine.SwapBytes = 0
+	n.node.Usage.Numbers.Put(metric.MemorySwap, 0)
+	if _, screen := simulate(t, n, &topFlags{kind: stats.KindPod}, 80, 6); linesOf(screen)[1] != strings.Replace(usage[:strings.Index(usage, "  read")], "  swap 1Mi", "", 1) {
+		t.Errorf("without swap: %q", linesOf(screen)[1])
 	}
 	// What is typed and what is wrong is to be seen on the smallest one, too.
 	s, screen := simulate(t, busyNode(), &topFlags{kind: stats.KindPod}, 30, 1)
