@@ -24,6 +24,7 @@ type podFlags struct {
 	format        string
 	noHeaders     bool
 	watch         bool
+	showLabels    bool
 	root          string
 }
 
@@ -75,6 +76,7 @@ counts the containers that run, and STATUS is what the runtime tells. A pod of w
 	}
 	f.define(g, cmd)
 	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "go on with the changes")
+	cmd.Flags().BoolVar(&f.showLabels, "show-labels", false, "show the labels, too")
 	return cmd
 }
 
@@ -184,6 +186,9 @@ func podHeader(f *podFlags) []string {
 	if f.format == "wide" {
 		header = append(header, "IP", "OWNER", "IMAGES", "UID")
 	}
+	if f.showLabels {
+		header = append(header, "LABELS")
+	}
 	return header
 }
 
@@ -206,6 +211,9 @@ func podRow(f *podFlags, p *inventory.Pod, now time.Time) []string {
 		for _, cell := range []string{ip, p.Owner.String(), strings.Join(images, ","), p.UID} {
 			row = append(row, visible(firstNonEmpty(cell, "<none>")))
 		}
+	}
+	if f.showLabels {
+		row = append(row, visible(firstNonEmpty(strings.Join(shownLabels(p.Labels), ","), "<none>")))
 	}
 	return row
 }

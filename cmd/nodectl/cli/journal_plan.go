@@ -16,7 +16,6 @@ import (
 	"github.com/noded/noded/journal"
 	"github.com/noded/noded/journal/output"
 	"github.com/noded/noded/journal/syslogname"
-	"github.com/noded/noded/journal/timespec"
 	"github.com/noded/noded/journal/unitname"
 )
 
@@ -128,7 +127,7 @@ func (f *journalFlags) window(q *journal.Query, flags *pflag.FlagSet, now time.T
 		if !flags.Changed(name) {
 			return nil
 		}
-		t, err := timespec.Parse(value, now, time.Local)
+		t, err := parsePoint(value, now, time.Local)
 		if err != nil {
 			errs = append(errs, named(err, name))
 			return nil

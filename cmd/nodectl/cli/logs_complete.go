@@ -93,8 +93,11 @@ func isKind(word, kind string) bool {
 	return kind != "" && (word == kind || word == kind+"s")
 }
 
-// podNameWords completes names of pods that were not given before.
+// podNameWords completes names of pods that were not given before, and TYPE/NAME once a type is typed.
 func podNameWords(pods []inventory.Pod, args []string, prefix string) []cobra.Completion {
+	if strings.Contains(prefix, "/") {
+		return podOrOwnerWords(pods, prefix)
+	}
 	var words []string
 	for i := range pods {
 		if !slices.Contains(args, pods[i].Name) {

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/noded/noded/journal"
-	"github.com/noded/noded/journal/timespec"
 	"github.com/noded/noded/runtime/inventory"
 	"github.com/noded/noded/runtime/podlog"
 )
@@ -189,7 +188,7 @@ func parseLogTime(name, value string, now time.Time) (time.Time, error) {
 	if isUnixTime(value) {
 		value = "@" + value
 	}
-	t, err := timespec.Parse(value, now, time.Local)
+	t, err := parsePoint(value, now, time.Local)
 	if d, derr := time.ParseDuration(value); err != nil && derr == nil && d > 0 {
 		// A form of Go's that systemd does not have.
 		t, err = now.Add(-d), nil
