@@ -89,8 +89,7 @@ func BenchmarkAfterRotation(b *testing.B) {
 	const count = 100_000
 	appendTo(b, file("0.log"), 10, 10+count)
 	late := r.late
-	b.ResetTimer()
-	for n := 0; n < b.N; n++ {
+	for n := 0; b.Loop(); n++ {
 		if n%count == 0 {
 			r.scan.use(r.seg, 0, -1)
 			late[0].until = time.Now().Add(time.Hour)
