@@ -459,6 +459,22 @@ func TestFollowEnds(t *testing.T) {
 	}
 }
 
+// A follow ends with the last record that is wanted, not when there is another one.
+func TestFollowLimit(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 5))
+	q := podlog.NewQuery()
+	q.Limit = 5
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, q)
+	if err := f.ended(); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(texts(0, 5), f.c.texts); d != "" {
+		t.Error(d)
+	}
+}
+
 // A container that has ended is not waited for, whatever its log ends with.
 func TestFollowEndsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -183,7 +183,7 @@ func (m *merge) gaps(r *reader) error {
 // giveFirst gives the first of the heads and finds the next one of its reader.
 func (m *merge) giveFirst(ctx context.Context) error {
 	r := m.ready[0]
-	if m.left == 0 {
+	if m.left == 0 { // from the beginning
 		return m.finish()
 	}
 	if len(r.gaps) > 0 {
@@ -195,7 +195,9 @@ func (m *merge) giveFirst(ctx context.Context) error {
 		return err
 	}
 	if m.left > 0 {
-		m.left--
+		if m.left--; m.left == 0 {
+			return m.finish() // that there is another one can take long to learn
+		}
 	}
 	st, err := r.advance(ctx)
 	if err != nil {
