@@ -102,6 +102,8 @@ func (e *session) run(ctx context.Context) (lasted bool, err error) {
 
 // done notes an answer and tells of changes.
 func (e *session) done(changed bool) {
+	began := time.Now()
+	defer func() { e.next = e.next.Add(min(busy*time.Since(began), longestPause)) }()
 	if changed = e.source.publish(e, changed); e.source.answered(e) || changed {
 		e.changed()
 	}
