@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -48,8 +49,9 @@ type fakeLogs struct {
 	refuse error
 	// gap begins every stream.
 	gap *journal.Gap
-	// pods are what is watched, one state for each stream.
-	pods [][]inventory.Pod
+	// pods are what is watched, one state for each stream. problems come with them, and once more in a message of their own.
+	pods     [][]inventory.Pod
+	problems [][]string
 }
 
 func startFakeLogs(t *testing.T, lines ...int) (*fakeLogs, *client.Client) {
@@ -485,6 +487,10 @@ func (f *fakeLogs) Watch(_ *nodedv1.RuntimeServiceWatchRequest, stream grpc.Serv
 	if len(f.pods) > 1 {
 		f.pods = f.pods[1:]
 	}
+	var problems []string
+	if len(f.problems) > 0 {
+		problems, f.problems = f.problems[0], f.problems[1:]
+	}
 	f.mu.Unlock()
 	if err := stream.SendHeader(nil); err != nil {
 		return err
@@ -495,7 +501,14 @@ func (f *fakeLogs) Watch(_ *nodedv1.RuntimeServiceWatchRequest, stream grpc.Serv
 			return err
 		}
 	}
-	return stream.Send(&nodedv1.RuntimeServiceWatchResponse{Type: nodedv1.RuntimeServiceWatchResponse_TYPE_SYNCED})
+	for _, kind := range []nodedv1.RuntimeServiceWatchResponse_Type{
+		nodedv1.RuntimeServiceWatchResponse_TYPE_SYNCED, nodedv1.RuntimeServiceWatchResponse_TYPE_PROBLEMS,
+	} {
+		if err := stream.Send(&nodedv1.RuntimeServiceWatchResponse{Type: kind, Problems: problems}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestWatchPodsResumes(t *testing.T) {
@@ -510,10 +523,11 @@ func TestWatchPodsResumes(t *testing.T) {
 		{pod("b", 1), pod("c", 0)},
 		{pod("b", 1), pod("c", 0), pod("z", 0)},
 	}
+	f.problems = [][]string{{"away"}, {"away"}, {"late"}}
 	var got []string
 	done := errors.New("done")
 	err := c.WatchPods(t.Context(), inventory.PodSelector{}, func(e client.PodEvent) error {
-		got = append(got, fmt.Sprint(e.Type, e.Pod.Name))
+		got = append(got, fmt.Sprint(e.Type, e.Pod.Name, strings.Join(e.Problems, ",")))
 		if e.Pod.Name == "z" {
 			return done
 		}
@@ -522,7 +536,7 @@ func TestWatchPodsResumes(t *testing.T) {
 	if !errors.Is(err, done) {
 		t.Fatal(err)
 	}
-	want := []string{"1a", "1b", "4", "2b", "1c", "3a", "1z"}
+	want := []string{"1a", "1b", "4away", "2b", "1c", "3a", "5late", "1z"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

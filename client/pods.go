@@ -6,6 +6,7 @@ package client
 import (
 	"context"
 	"reflect"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -59,6 +60,8 @@ type PodEvent struct {
 	Type PodEventType
 	// Pod is the pod; after PodDeleted as it was last.
 	Pod inventory.Pod
+	// Problems say what is known only in part, and why, with PodsSynced and PodProblems.
+	Problems []string
 }
 
 // PodEventType is what happened.
@@ -74,6 +77,8 @@ const (
 	PodDeleted
 	// PodsSynced: the pods that were there at the beginning have been told. There is no pod.
 	PodsSynced
+	// PodProblems: what is known only in part is something else than before. There is no pod.
+	PodProblems
 )
 
 // WatchPods calls yield for each pod that a selector names, and then for every change, until ctx ends or yield returns an
@@ -95,6 +100,8 @@ type podWatching struct {
 	// round counts the streams; synced tells that one of them has told all pods.
 	round  int
 	synced bool
+	// problems are those that were told last.
+	problems []string
 }
 
 type podKey struct{ namespace, name, uid string }
@@ -123,18 +130,20 @@ func (w *podWatching) deliver() error {
 		w.known[key] = &knownPod{pod, w.round}
 		switch {
 		case known == nil:
-			return w.yield(PodEvent{PodAdded, pod})
+			return w.yield(PodEvent{Type: PodAdded, Pod: pod})
 		case !reflect.DeepEqual(known.pod, pod):
-			return w.yield(PodEvent{PodModified, pod})
+			return w.yield(PodEvent{Type: PodModified, Pod: pod})
 		}
 	case nodedv1.RuntimeServiceWatchResponse_TYPE_DELETED:
 		if known == nil {
 			return nil
 		}
 		delete(w.known, key)
-		return w.yield(PodEvent{PodDeleted, pod})
+		return w.yield(PodEvent{Type: PodDeleted, Pod: pod})
 	case nodedv1.RuntimeServiceWatchResponse_TYPE_SYNCED:
 		return w.sync()
+	case nodedv1.RuntimeServiceWatchResponse_TYPE_PROBLEMS:
+		return w.tellProblems()
 	}
 	return nil
 }
@@ -146,13 +155,23 @@ func (w *podWatching) sync() error {
 			continue
 		}
 		delete(w.known, key)
-		if err := w.yield(PodEvent{PodDeleted, known.pod}); err != nil {
+		if err := w.yield(PodEvent{Type: PodDeleted, Pod: known.pod}); err != nil {
 			return err
 		}
 	}
 	if w.synced {
+		return w.tellProblems()
+	}
+	w.synced, w.problems = true, w.message.GetProblems()
+	return w.yield(PodEvent{Type: PodsSynced, Problems: w.problems})
+}
+
+// tellProblems tells what is known only in part, if it is something else than before.
+func (w *podWatching) tellProblems() error {
+	problems := w.message.GetProblems()
+	if slices.Equal(problems, w.problems) {
 		return nil
 	}
-	w.synced = true
-	return w.yield(PodEvent{Type: PodsSynced})
+	w.problems = problems
+	return w.yield(PodEvent{Type: PodProblems, Problems: problems})
 }

@@ -6,6 +6,7 @@ package service
 import (
 	"context"
 	"reflect"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -156,6 +157,8 @@ type podWatch struct {
 	// last is the snapshot that was told last, and known the pods of it that match.
 	last  *inventory.Snapshot
 	known map[podKey]*inventory.Pod
+	// problems are those that were told last.
+	problems []string
 }
 
 // podKey names a pod for as long as it exists.
@@ -198,10 +201,19 @@ func (w *podWatch) update(snapshot *inventory.Snapshot) error {
 			return err
 		}
 	}
+	return w.tellProblems(snapshot.Problems, first)
+}
+
+// tellProblems tells what is known only in part, if it is something else than before; the first time also that all pods were told.
+func (w *podWatch) tellProblems(problems []string, first bool) error {
+	kind := nodedv1.RuntimeServiceWatchResponse_TYPE_PROBLEMS
 	if first {
-		return w.send(&nodedv1.RuntimeServiceWatchResponse{Type: nodedv1.RuntimeServiceWatchResponse_TYPE_SYNCED, Node: w.node})
+		kind = nodedv1.RuntimeServiceWatchResponse_TYPE_SYNCED
+	} else if slices.Equal(problems, w.problems) {
+		return nil
 	}
-	return nil
+	w.problems = problems
+	return w.send(&nodedv1.RuntimeServiceWatchResponse{Type: kind, Node: w.node, Problems: wire.TextsToProto(problems)})
 }
 
 func (w *podWatch) tell(kind nodedv1.RuntimeServiceWatchResponse_Type, pod *inventory.Pod) error {

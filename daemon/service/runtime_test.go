@@ -95,6 +95,7 @@ func TestWatch(t *testing.T) {
 	modified := testPods("b", "c")
 	modified.Pods[0].State = inventory.StateReady
 	snapshots := []*inventory.Snapshot{testPods("a", "b", "x"), testPods("a", "b", "x"), modified, modified, testPods("a")}
+	modified.Problems, snapshots[4].Problems = nil, []string{"gone"}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	changed := make(chan struct{}, 1)
@@ -116,12 +117,18 @@ func TestWatch(t *testing.T) {
 	}
 	var got []string
 	for _, m := range s.sent {
-		got = append(got, fmt.Sprintf("%s %s", m.GetType().String()[len("TYPE_"):], m.GetPod().GetName()))
+		text := fmt.Sprintf("%s %s", m.GetType().String()[len("TYPE_"):], m.GetPod().GetName())
+		if len(m.GetProblems()) > 0 {
+			text += fmt.Sprintf(" %s", m.GetProblems())
+		}
+		got = append(got, text)
 	}
-	want := []string{"ADDED a", "ADDED b", "SYNCED ", "DELETED a", "MODIFIED b", "ADDED c", "DELETED b", "DELETED c", "ADDED a"}
+	want := []string{
+		"ADDED a", "ADDED b", "SYNCED  [containerd does not answer]", "DELETED a", "MODIFIED b", "ADDED c", "PROBLEMS ", "DELETED b", "DELETED c", "ADDED a", "PROBLEMS  [gone]",
+	}
 	// Deletions of one snapshot come in any order.
-	if len(got) == len(want) && got[6] == "DELETED c" {
-		got[6], got[7] = got[7], got[6]
+	if len(got) == len(want) && got[7] == "DELETED c" {
+		got[7], got[8] = got[8], got[7]
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -52,16 +53,24 @@ type podWatch struct {
 	first  []inventory.Pod
 	synced bool
 	widths []int
+	// problems are those that were told last.
+	problems []string
 }
 
 // event prints a change.
 func (w *podWatch) event(e client.PodEvent) error {
-	if e.Type == client.PodsSynced {
+	switch e.Type {
+	case client.PodsSynced:
 		if w.synced {
 			return nil
 		}
 		w.synced = true
-		return w.begin()
+		if err := w.begin(); err != nil {
+			return err
+		}
+		return w.tellProblems(e.Problems)
+	case client.PodProblems:
+		return w.tellProblems(e.Problems)
 	}
 	if w.flags.format == "json" {
 		text, err := jsonLine(podEventItem{Type: podEventName(e.Type), Pod: podItemOf(&e.Pod)})
@@ -75,6 +84,16 @@ func (w *podWatch) event(e client.PodEvent) error {
 		return nil
 	}
 	return w.print(&e.Pod, e.Type == client.PodDeleted)
+}
+
+// tellProblems says on stderr what is known only in part since the last time, or that all is known again.
+func (w *podWatch) tellProblems(problems []string) error {
+	before := w.problems
+	w.problems = problems
+	if len(problems) == 0 && len(before) > 0 {
+		return w.tellPodProblems([]string{"all is known again"})
+	}
+	return w.tellPodProblems(slices.DeleteFunc(slices.Clone(problems), func(p string) bool { return slices.Contains(before, p) }))
 }
 
 // podEventName is the word for a change in JSON.

@@ -120,8 +120,10 @@ func TestWatchPods(t *testing.T) {
 	n := &fakeNode{events: []client.PodEvent{
 		{Type: client.PodAdded, Pod: pod("web-with-a-long-name", inventory.ContainerRunning)},
 		{Type: client.PodAdded, Pod: pod("db", inventory.ContainerCreated)},
-		{Type: client.PodsSynced},
+		{Type: client.PodsSynced, Problems: []string{"containerd is away"}},
 		{Type: client.PodModified, Pod: pod("db", inventory.ContainerRunning)},
+		{Type: client.PodProblems, Problems: []string{"containerd is away", "docker is away"}},
+		{Type: client.PodProblems},
 		{Type: client.PodDeleted, Pod: pod("db", inventory.ContainerRunning)},
 	}}
 	for format, want := range map[string]string{
@@ -133,17 +135,20 @@ shop        db                     1/1     Deleted             0          <unkno
 `,
 		"name": "pod/web-with-a-long-name\npod/db\npod/db\npod/db\n",
 	} {
-		var out bytes.Buffer
-		g := newGlobals(Streams{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
+		var out, errs bytes.Buffer
+		g := newGlobals(Streams{Out: &out, Err: &errs, Getenv: func(string) string { return "" }})
 		if err := watchPods(context.Background(), g, &podFlags{format: format}, n, inventory.PodSelector{}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("-o %s: -want +got\n%s", format, diff)
 		}
+		if diff := cmp.Diff("containerd is away\ndocker is away\nall is known again\n", errs.String()); diff != "" {
+			t.Errorf("-o %s, what is known only in part: -want +got\n%s", format, diff)
+		}
 	}
-	var out bytes.Buffer
-	g := newGlobals(Streams{Out: &out, Err: &out, Getenv: func(string) string { return "" }})
+	var out, errs bytes.Buffer
+	g := newGlobals(Streams{Out: &out, Err: &errs, Getenv: func(string) string { return "" }})
 	if err := watchPods(context.Background(), g, &podFlags{format: "json"}, n, inventory.PodSelector{}); err != nil {
 		t.Fatal(err)
 	}

@@ -206,6 +206,9 @@ const (
 	RuntimeServiceWatchResponse_TYPE_DELETED RuntimeServiceWatchResponse_Type = 3
 	// All pods that existed when the call began have been sent. There is no pod.
 	RuntimeServiceWatchResponse_TYPE_SYNCED RuntimeServiceWatchResponse_Type = 4
+	// What is known only in part is something else than before: problems. There is no pod. While a runtime does not
+	// answer, no changes come.
+	RuntimeServiceWatchResponse_TYPE_PROBLEMS RuntimeServiceWatchResponse_Type = 5
 )
 
 // Enum value maps for RuntimeServiceWatchResponse_Type.
@@ -216,6 +219,7 @@ var (
 		2: "TYPE_MODIFIED",
 		3: "TYPE_DELETED",
 		4: "TYPE_SYNCED",
+		5: "TYPE_PROBLEMS",
 	}
 	RuntimeServiceWatchResponse_Type_value = map[string]int32{
 		"TYPE_UNSPECIFIED": 0,
@@ -223,6 +227,7 @@ var (
 		"TYPE_MODIFIED":    2,
 		"TYPE_DELETED":     3,
 		"TYPE_SYNCED":      4,
+		"TYPE_PROBLEMS":    5,
 	}
 )
 
@@ -748,7 +753,9 @@ type RuntimeServiceWatchResponse struct {
 	// Name of the node.
 	Node string `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	// The pod.
-	Pod           *Pod `protobuf:"bytes,3,opt,name=pod,proto3" json:"pod,omitempty"`
+	Pod *Pod `protobuf:"bytes,3,opt,name=pod,proto3" json:"pod,omitempty"`
+	// With TYPE_SYNCED and TYPE_PROBLEMS: what is known only in part, and why. A sentence each. Empty: nothing.
+	Problems      []string `protobuf:"bytes,4,rep,name=problems,proto3" json:"problems,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -800,6 +807,13 @@ func (x *RuntimeServiceWatchResponse) GetNode() string {
 func (x *RuntimeServiceWatchResponse) GetPod() *Pod {
 	if x != nil {
 		return x.Pod
+	}
+	return nil
+}
+
+func (x *RuntimeServiceWatchResponse) GetProblems() []string {
+	if x != nil {
+		return x.Problems
 	}
 	return nil
 }
@@ -1510,18 +1524,20 @@ const file_noded_v1_runtime_proto_rawDesc = "" +
 	"containers\x12\x1a\n" +
 	"\bproblems\x18\x04 \x03(\tR\bproblems\"O\n" +
 	"\x1aRuntimeServiceWatchRequest\x121\n" +
-	"\bselector\x18\x01 \x01(\v2\x15.noded.v1.PodSelectorR\bselector\"\xf6\x01\n" +
+	"\bselector\x18\x01 \x01(\v2\x15.noded.v1.PodSelectorR\bselector\"\xa5\x02\n" +
 	"\x1bRuntimeServiceWatchResponse\x12>\n" +
 	"\x04type\x18\x01 \x01(\x0e2*.noded.v1.RuntimeServiceWatchResponse.TypeR\x04type\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12\x1f\n" +
-	"\x03pod\x18\x03 \x01(\v2\r.noded.v1.PodR\x03pod\"b\n" +
+	"\x03pod\x18\x03 \x01(\v2\r.noded.v1.PodR\x03pod\x12\x1a\n" +
+	"\bproblems\x18\x04 \x03(\tR\bproblems\"u\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"TYPE_ADDED\x10\x01\x12\x11\n" +
 	"\rTYPE_MODIFIED\x10\x02\x12\x10\n" +
 	"\fTYPE_DELETED\x10\x03\x12\x0f\n" +
-	"\vTYPE_SYNCED\x10\x04\"\xcd\x05\n" +
+	"\vTYPE_SYNCED\x10\x04\x12\x11\n" +
+	"\rTYPE_PROBLEMS\x10\x05\"\xcd\x05\n" +
 	"\x03Pod\x12\x1c\n" +
 	"\tnamespace\x18\x01 \x01(\tR\tnamespace\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
