@@ -35,7 +35,7 @@ func advise(err error, source *journal.Source) error {
 	case errors.Is(err, journal.ErrBadCursor):
 		return &hintError{err: err, hint: "a cursor that --show-cursor printed"}
 	case source != nil && errors.Is(err, fs.ErrPermission):
-		return &hintError{err: err, hint: "sudo, or without --directory, --file and --root to ask noded"}
+		return &hintError{err: err, hint: "sudo, or without --directory, --file, --root, --system and --user to ask noded"}
 	case source != nil && errors.Is(err, fs.ErrNotExist):
 		return &hintError{err: err, hint: pathHint}
 	case source != nil && isRegular(source.Directory):

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"syscall"
@@ -108,6 +109,9 @@ func (c *logsCommand) run(ctx context.Context) error {
 	}
 	if err != nil || c.show.shown > 0 || c.query.Tail == 0 {
 		return err
+	}
+	if c.root != "" && c.show.denied > 0 && c.show.denied == c.show.gaps {
+		return &hintError{err: fmt.Errorf("no log may be read: %w", fs.ErrPermission), hint: "sudo, or without --root to ask noded"}
 	}
 	if !c.query.Follow {
 		c.tellNothing(ctx)

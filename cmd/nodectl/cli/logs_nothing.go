@@ -23,7 +23,9 @@ func (c *logsCommand) tellNothing(ctx context.Context) {
 	switch {
 	case err != nil:
 	case len(pods) > 0:
-		c.tellEmpty(pods)
+		if c.show.gaps == 0 {
+			c.tellEmpty(pods)
+		}
 	case len(c.wanted.Pods.Names) == 0:
 		c.tellNoPods(problems)
 	}

@@ -21,6 +21,8 @@ type logShower struct {
 	terminal bool
 	follow   bool
 	shown    int64
+	// gaps counts what was told to be missing, denied that for want of permission.
+	gaps, denied int64
 	// nothing is called when a follower begins to wait and has shown no line; nil afterwards, and if there is nothing to be said.
 	nothing func()
 }
@@ -52,6 +54,10 @@ func (s *logShower) Record(r *podlog.Record) error {
 
 // Gap implements podlog.Sink.
 func (s *logShower) Gap(g journal.Gap) error {
+	s.gaps++
+	if g.Reason == journal.GapDenied {
+		s.denied++
+	}
 	return s.note("%s", logGapLine(g))
 }
 
