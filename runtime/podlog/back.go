@@ -48,14 +48,14 @@ func (s *segment) openIn(from, to, silent int64) (start int64, sure bool) {
 		begun, whole bool
 		start        int64
 	}
-	p := parser{format: s.format(buf)}
+	p := parser{}
 	var line piece
 	for at := from; len(buf) > 0; {
 		i := bytes.IndexByte(buf, '\n')
 		if i < 0 {
 			break
 		}
-		if p.parse(buf[:i], &line) {
+		if p.parse(bytes.TrimLeft(buf[:i], "\x00"), &line) {
 			o := &open[line.stream]
 			switch {
 			case !line.partial:

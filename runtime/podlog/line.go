@@ -10,23 +10,9 @@ import (
 	"github.com/noded/noded/runtime/podlog/rfc3339"
 )
 
-// format is the format of a file.
-type format uint8
-
-const (
-	// formatCRI has lines of TIME STREAM TAGS TEXT.
-	formatCRI format = iota
-	// formatJSON has lines of Docker's json-file driver.
-	formatJSON
-)
-
-// formatOf tells the format of a file by its first byte: every line of json-file begins with a brace and no time does.
-func formatOf(first byte) format {
-	if first == '{' {
-		return formatJSON
-	}
-	return formatCRI
-}
+// isJSON reports whether a line is one of Docker's json-file, by its first byte: each of those begins with a brace and no time does. That is
+// asked of each line, because a crash or a copy can leave a file that begins in the middle of one.
+func isJSON(line []byte) bool { return len(line) > 0 && line[0] == '{' }
 
 // piece is one line of a file: a line of the container, or a piece of one.
 type piece struct {
@@ -41,15 +27,14 @@ type piece struct {
 
 // parser reads the lines of a file. It belongs to one goroutine.
 type parser struct {
-	format  format
 	times   rfc3339.Parser
 	json    jsonfile.Line
 	scratch []byte
 }
 
-// parse reads a line without its newline. It reports whether the line has the format.
+// parse reads a line without its newline. It reports whether the line has one of the formats.
 func (p *parser) parse(line []byte, out *piece) bool {
-	if p.format == formatJSON {
+	if isJSON(line) {
 		return p.parseJSON(line, out)
 	}
 	return p.parseCRI(line, out)

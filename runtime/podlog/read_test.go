@@ -306,6 +306,38 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
+// Where a file begins in the middle of a line, or with nonsense, the others are what they are.
+func TestBadBeginning(t *testing.T) {
+	t.Parallel()
+	json := func(text string) string {
+		return fmt.Sprintf(`{"log":"%s\n","stream":"stdout","time":"2026-11-23T20:00:00Z"}`+"\n", text)
+	}
+	for _, tt := range []struct {
+		name, text string
+		bad        int
+		want       []string
+	}{
+		{"json-file", strings.Repeat("\x00", 4096) + `the end"}` + "\n" + json("a") + json("b"), 1, []string{`the end"}`, "a", "b"}},
+		{"CRI", "{\n" + line(0, "stdout", "F", "a") + line(1, "stdout", "F", "b"), 1, []string{"{", "a", "b"}},
+		{"both", json("a") + line(1, "stdout", "F", "b"), 0, []string{"a", "b"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTree(t)
+			tr.write("0.log", tt.text)
+			c := tr.read(podlog.NewQuery())
+			if d := cmp.Diff(tt.want, c.texts); d != "" {
+				t.Error(d)
+			}
+			for i, r := range c.records {
+				if r.Unparsed != (i < tt.bad) {
+					t.Errorf("record %d: unparsed is %v", i, r.Unparsed)
+				}
+			}
+		})
+	}
+}
+
 func TestLongLine(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("0123456789", 500_000)

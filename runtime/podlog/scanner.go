@@ -184,7 +184,7 @@ func (s *scanner) take(line []byte, start int64, r *Record) bool {
 		}
 		line = trimmed
 	}
-	if s.file == nil && !s.identify(line) {
+	if s.file == nil && !s.identify() {
 		return false
 	}
 	if !s.parser.parse(line, &s.piece) {
@@ -195,13 +195,9 @@ func (s *scanner) take(line []byte, start int64, r *Record) bool {
 }
 
 // identify makes the File of the records, when the first of them is there.
-func (s *scanner) identify(line []byte) bool {
+func (s *scanner) identify() bool {
 	s.file = s.seg.identity()
-	if s.file == nil {
-		return false
-	}
-	s.parser.format = s.seg.format(line)
-	return true
+	return s.file != nil
 }
 
 func (s *scanner) unparsed(text []byte, r *Record) {
@@ -287,12 +283,12 @@ func (s *scanner) takeLong(r *Record) bool {
 	start := s.offset()
 	s.pos += s.max
 	s.searched = 0
-	if s.file == nil && !s.identify(chunk) {
+	if s.file == nil && !s.identify() {
 		return false
 	}
 	if !s.long.active {
 		s.long.active = true
-		s.long.parsed = s.parser.format == formatCRI && s.parser.parse(chunk, &s.piece)
+		s.long.parsed = !isJSON(chunk) && s.parser.parse(chunk, &s.piece)
 		s.long.head = s.piece
 		s.long.head.text = nil
 	} else {
@@ -320,11 +316,11 @@ func (s *scanner) within(offset int64) {
 	start := s.seg.lineBegin(offset)
 	head := make([]byte, min(offset-start, headBytes))
 	n, _ := s.seg.readAt(head, start)
-	if n == 0 || !s.identify(head) {
+	if n == 0 || !s.identify() {
 		return
 	}
 	s.long.active = true
-	s.long.parsed = s.parser.format == formatCRI && s.parser.parse(head[:n], &s.piece)
+	s.long.parsed = !isJSON(head) && s.parser.parse(head[:n], &s.piece)
 	s.long.head = s.piece
 	s.long.head.text = nil
 	// The text before the place is not an unfinished line any more; what comes is the rest of one.

@@ -176,7 +176,7 @@ func (p *parser) lineTime(text []byte) (int64, bool) {
 	if len(text) == 0 {
 		return 0, false
 	}
-	if formatOf(text[0]) == formatCRI {
+	if !isJSON(text) {
 		i := bytes.IndexByte(text, ' ')
 		if i < 0 {
 			return 0, false
@@ -189,8 +189,7 @@ func (p *parser) lineTime(text []byte) (int64, bool) {
 	if i < 0 {
 		return 0, false
 	}
-	p.format = formatJSON
-	if !p.parse(text[:i], &piece{}) {
+	if !p.parseJSON(text[:i], &piece{}) {
 		return 0, false
 	}
 	return p.json.Time, true

@@ -36,9 +36,8 @@ type segment struct {
 	device uint64
 	gzip   *gunzipped
 
-	// id is the identity of its records; nil before its first line is whole. first is its first byte then.
-	id    *File
-	first byte
+	// id is the identity of its records; nil before its first line is whole.
+	id *File
 }
 
 // openSegment opens the file of an entry.
@@ -131,24 +130,9 @@ func (s *segment) fingerprint() (print uint64, ok bool) {
 	} else if n < fingerprintBytes {
 		return 0, false
 	}
-	if n > 0 {
-		s.first = head[:1][0]
-	}
 	h := fnv.New64a()
 	_, _ = h.Write(head) // never fails
 	return h.Sum64(), true
-}
-
-// format returns the format of the file, of which line is the first whole one that has no NUL.
-func (s *segment) format(line []byte) format {
-	switch {
-	case s.first != 0:
-		return formatOf(s.first)
-	case len(line) > 0:
-		return formatOf(line[0])
-	default:
-		return formatCRI
-	}
 }
 
 // gunzipped is a compressed file. It is read forwards; going back starts again.

@@ -39,6 +39,7 @@ func TestTailOfMany(t *testing.T) {
 		{"no time", insert(count-700, "yesterday stdout F text\n")},
 		{"an empty line", insert(count-700, "\n")},
 		{"NULs", insert(count-700, "\x00\x00\x00"+line(0, "stdout", "F", "after a crash"))},
+		{"NULs before a piece", insert(count-700, "\x00\x00\x00"+line(0, "stdout", "P", "after a ")+line(0, "stderr", "F", "between"))},
 		{"only NULs", insert(count-700, "\x00\x00\x00\n")},
 		{"no end", append(plain(), strings.TrimSuffix(line(count, "stdout", "F", "torn"), "\n"))},
 		{"an unfinished line at the end", append(plain(), line(count, "stdout", "P", "begun"))},
