@@ -67,6 +67,9 @@ func (s *store) putContainer(p *container) (changed bool) {
 	}
 	if old != nil {
 		p.started, p.resources, p.mounts, p.logPath = old.started, old.resources, old.mounts, old.logPath
+		if old.asking.asked {
+			p.image, p.imageID = old.image, old.imageID // lists of some runtimes have only an id
+		}
 		p.asking.problem, p.asking.silent = old.asking.problem, old.asking.silent
 	}
 	s.containers[p.id] = p

@@ -15,7 +15,8 @@ const debuggerPrefix = "debugger-"
 
 // Classify sets the Type of the containers of a pod that have none yet, and sorts them: init containers first, then regular ones, then
 // ephemeral ones, each in the order of their creation. sandbox is when the pod's newest sandbox was created: containers from before
-// are compared with each other only, because a new sandbox begins with the init containers again.
+// are compared with each other only, because a new sandbox begins with the init containers again, as do runs from before of those that
+// have run in it.
 //
 // The CRI does not tell the types, so they are worked out. A container is ephemeral if it has the name that kubectl debug
 // makes, was never restarted and came after another one. It is an init container if it ended with exit code 0 before any container
@@ -26,19 +27,20 @@ const debuggerPrefix = "debugger-"
 func Classify(containers []Container, sandbox time.Time) {
 	var now, before []*Container
 	for i := range containers {
-		if c := &containers[i]; firstSeen(c).Before(sandbox) {
+		if c := &containers[i]; c.Created.Before(sandbox) {
 			before = append(before, c)
 		} else {
 			now = append(now, c)
 		}
 	}
-	classify(before)
-	classify(now)
+	classify(before, time.Time{})
+	classify(now, sandbox)
 	sortContainers(containers)
 }
 
-func classify(containers []*Container) {
-	slices.SortStableFunc(containers, func(a, b *Container) int { return byCreation(a, b) })
+// classify is Classify for the containers of one sandbox; their runs before it do not count.
+func classify(containers []*Container, sandbox time.Time) {
+	slices.SortStableFunc(containers, func(a, b *Container) int { return byCreation(a, b, sandbox) })
 	var rest []*Container
 	for i, c := range containers {
 		if c.Type == TypeUnknown && i > 0 && c.Run == 0 && isDebugger(c.Name) {
@@ -52,7 +54,7 @@ func classify(containers []*Container) {
 	for i, c := range rest {
 		if c.Type == TypeUnknown {
 			c.Type = TypeRegular
-			if inits && i+1 < len(rest) && succeeded(c) && !c.Finished.After(firstSeen(rest[i+1])) {
+			if inits && i+1 < len(rest) && succeeded(c) && !c.Finished.After(firstSeen(rest[i+1], sandbox)) {
 				c.Type = TypeInit
 			}
 		}
@@ -69,11 +71,11 @@ func succeeded(c *Container) bool {
 	return c.State == ContainerExited && c.ExitCode != nil && *c.ExitCode == 0 && !c.Finished.IsZero()
 }
 
-// firstSeen is the earliest time that is known of a container.
-func firstSeen(c *Container) time.Time {
+// firstSeen is the earliest time, not before since, that is known of a container.
+func firstSeen(c *Container, since time.Time) time.Time {
 	t := c.Created
 	for i := range c.Previous {
-		if s := c.Previous[i].Started; !s.IsZero() && (t.IsZero() || s.Before(t)) {
+		if s := c.Previous[i].Started; !s.IsZero() && !s.Before(since) && (t.IsZero() || s.Before(t)) {
 			t = s
 		}
 	}
@@ -95,13 +97,13 @@ func sortContainers(containers []Container) {
 		}
 	}
 	slices.SortStableFunc(containers, func(a, b Container) int {
-		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), byCreation(&a, &b))
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), byCreation(&a, &b, time.Time{}))
 	})
 }
 
-// byCreation compares by creation; those of which it is not known come last.
-func byCreation(a, b *Container) int {
-	ta, tb := firstSeen(a), firstSeen(b)
+// byCreation compares by the first creation since a time; those of which it is not known come last.
+func byCreation(a, b *Container, since time.Time) int {
+	ta, tb := firstSeen(a, since), firstSeen(b, since)
 	switch {
 	case ta.IsZero() && !tb.IsZero():
 		return 1

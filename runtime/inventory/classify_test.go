@@ -52,6 +52,14 @@ func TestClassify(t *testing.T) {
 		{"kubectl debug of a pod that has ended", []Container{ended("a", 1, 2, 0), running("debugger-x2x8k", 60)}, []string{"a regular", "debugger-x2x8k ephemeral"}},
 		{"what was found stays", []Container{typed(ended("a", 1, 2, 0), TypeInit), typed(running("z", 0), TypeRegular)}, []string{"a init", "z regular"}},
 		{"of an earlier sandbox", []Container{ended("z", -40, -30, 0), ended("a", 1, 2, 0)}, []string{"z regular", "a regular"}},
+		{
+			"after a restart of the node", []Container{restarted(ended("a", 1, 2, 0), 1, -90), restarted(running("z", 5), 1, -80)},
+			[]string{"a init", "z regular"},
+		},
+		{
+			"while a restarted node begins with the init containers", []Container{restarted(running("a", 1), 1, -90), ended("z", -80, -40, 255)},
+			[]string{"a regular", "z regular"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
