@@ -108,7 +108,7 @@ func (f *feed[T]) listen(ctx context.Context, send func(T) error) error {
 // awaitListener waits until somebody listens.
 func (f *feed[T]) awaitListener(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		f.mu.Lock()
 		n := len(f.subs)
 		f.mu.Unlock()
@@ -377,7 +377,7 @@ func runSource(t *testing.T, s inventory.Source) (changed chan struct{}) {
 // await waits until what a source knows is as wanted.
 func await(t *testing.T, s inventory.Source, changed <-chan struct{}, what string, wanted func([]inventory.Pod, inventory.RuntimeStatus) bool) []inventory.Pod {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		pods, _, state := s.State()
 		if wanted(pods, state) {

@@ -55,7 +55,7 @@ func write(tb testing.TB, path string) {
 // wait collects changes until each that is wanted has come, or what is seen is not wanted.
 func wait(t *testing.T, g *Group, want map[ID]Kind) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	got := make(map[ID]Kind)
 	for !cmp.Equal(got, want) {

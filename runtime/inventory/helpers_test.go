@@ -185,7 +185,7 @@ func await(t *testing.T, i *Inventory, what string, wanted func(*Snapshot) bool)
 	t.Helper()
 	changed, stop := i.Subscribe()
 	defer stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		s := snapshotOf(t, i)
 		if wanted(s) {

@@ -255,7 +255,7 @@ func TestCoalesces(t *testing.T) {
 		select {
 		case <-changed:
 			count++
-		case <-time.After(4 * settle):
+		case <-time.After(20 * settle):
 			idle = true
 		}
 	}

@@ -226,7 +226,7 @@ func TestLogsFollow(t *testing.T) {
 	defer byName.Close()
 	until := func(set LogSet, want ...string) {
 		t.Helper()
-		deadline := time.After(10 * time.Second)
+		deadline := time.After(2 * time.Minute)
 		for {
 			got := targetsOf(t, set)
 			if cmp.Equal(want, got) {
@@ -285,7 +285,9 @@ func TestLogsOfNewPod(t *testing.T) {
 		t.Fatalf("targets %v, open %v", got, set.Open())
 	}
 	source.set(func(f *fakeSource) { f.pods = []Pod{pod("prod", "web", "u0", running("app", 1))} })
-	<-set.Changed()
+	for len(targetsOf(t, set)) == 0 {
+		<-set.Changed()
+	}
 	if got := targetsOf(t, set); len(got) != 1 || set.Open() {
 		t.Fatalf("targets %v, open %v", got, set.Open())
 	}

@@ -27,7 +27,7 @@ func watch(t *testing.T, dir string) *Watcher {
 // until waits until the tree has the containers, as "pod/container" and "pod" for a pod without any.
 func until(t *testing.T, w *Watcher, what string, done func([]Pod) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		pods, _, err := w.tree.Pods()
@@ -135,7 +135,7 @@ func TestManyPods(t *testing.T) {
 	if len(w.pods) != maxWatched || !w.unwatched {
 		t.Errorf("%d pods are watched, unwatched %v", len(w.pods), w.unwatched)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := w.Wait(ctx, -1); err != nil {
 		t.Error(err)

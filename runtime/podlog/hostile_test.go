@@ -215,7 +215,7 @@ func TestHostileNames(t *testing.T) {
 						if err != nil {
 							t.Errorf("%s: %v", way, err)
 						}
-					case <-time.After(20 * time.Second):
+					case <-time.After(2 * time.Minute):
 						t.Fatalf("%s blocks", way)
 					}
 					if c.leaked {

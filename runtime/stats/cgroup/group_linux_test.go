@@ -65,7 +65,7 @@ func TestMemory(t *testing.T) {
 	g, err := openTree(t).Open(path)
 	must(t, err)
 	defer g.Close()
-	for range 10 { // the kernel may give something back in between
+	for range 1000 { // the kernel may give something back in between
 		var n numbers
 		text, err := os.ReadFile(usage)
 		must(t, err)
@@ -103,7 +103,8 @@ func TestOOM(t *testing.T) {
 	if s.Value(metric.OOMKills) != 1 || s.Value(metric.MemoryLimit) != limit {
 		t.Errorf("%d killed, limit %d", s.Value(metric.OOMKills), s.Value(metric.MemoryLimit))
 	}
-	if peak, ok := s.Get(metric.MemoryPeak); ok && (peak < limit/2 || peak > limit) { // version 2 has had it since Linux 5.19
+	// Version 2 has had it since Linux 5.19. A process that is being killed may get some pages more.
+	if peak, ok := s.Get(metric.MemoryPeak); ok && (peak < limit/2 || peak > limit+limit/16) {
 		t.Errorf("peak %d of %d", peak, limit)
 	}
 }
