@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // long is longer than any wait of a test that is to see a change.
-const long = 20 * time.Second
+const long = 2 * time.Minute
 
 func watch(t *testing.T, source journal.Source) (*Set, *Watcher) {
 	t.Helper()

@@ -408,7 +408,7 @@ func TestFollowMatches(t *testing.T) {
 		}
 		failed <- nil
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for want := 7; want < n; {
 		e, err := r.Next()

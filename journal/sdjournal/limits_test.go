@@ -158,7 +158,7 @@ func TestTornFile(t *testing.T) {
 	if problems := r.Problems(); len(problems) != 0 {
 		t.Errorf("Problems = %v at once, want none", problems)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		change, err := r.Wait(ctx)

@@ -56,7 +56,7 @@ func TestPollWithoutInotify(t *testing.T) {
 	}
 	path := filepath.Join(dir, "system.journal")
 	journaltest.Write(t, path, journaltest.Options{}, entries(3))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for n := 0; n < 3; {
 		if _, err := r.Next(); err == nil {
