@@ -77,7 +77,7 @@ func startFakeLogs(t *testing.T, lines ...int) (*fakeLogs, *client.Client) {
 		_ = server.Serve(listener)
 	}()
 	t.Cleanup(func() { server.Stop(); <-served })
-	c, err := client.Dial(client.Config{Address: "unix://" + f.path, Timeout: 10 * time.Second})
+	c, err := client.Dial(client.Config{Address: "unix://" + f.path, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +392,7 @@ func TestReadLogsFollows(t *testing.T) {
 			resumes := 0
 			q := podlog.NewQuery()
 			q.Tail, q.Follow = 3, true
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			err := c.ReadLogs(ctx, client.LogRequest{Query: q, OnResume: func(r client.Resume) { resumes++ }}, got)
 			if !errors.Is(err, done) {

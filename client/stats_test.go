@@ -78,7 +78,7 @@ func startFakeStats(t *testing.T) (*fakeStats, *client.Client) {
 		_ = server.Serve(listener)
 	}()
 	t.Cleanup(func() { server.Stop(); <-served })
-	c, err := client.Dial(client.Config{Address: "unix://" + path, Timeout: 10 * time.Second})
+	c, err := client.Dial(client.Config{Address: "unix://" + path, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

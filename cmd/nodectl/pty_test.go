@@ -34,7 +34,7 @@ func runInTerminal(t *testing.T, env []string, keys string, args ...string) stri
 		t.Fatal(err)
 	}
 	defer terminal.Close()
-	timer := time.AfterFunc(20*time.Second, func() { _ = command.Process.Kill() })
+	timer := time.AfterFunc(2*time.Minute, func() { _ = command.Process.Kill() })
 	defer timer.Stop()
 	var out bytes.Buffer
 	first := make([]byte, 4096)

@@ -65,7 +65,7 @@ func openProgram(t *testing.T, size pty.Winsize, env []string, program string, a
 	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(60*time.Second, func() { _ = s.command.Process.Kill() })
+	timer := time.AfterFunc(5*time.Minute, func() { _ = s.command.Process.Kill() })
 	go func() {
 		defer close(s.ended)
 		// A terminal whose other end is closed gives EIO, which is its end of file.
@@ -114,7 +114,7 @@ func (s *screenSession) write(p []byte) (int, error) {
 func (s *screenSession) await(t *testing.T, n int, pattern string) int {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		s.mu.Lock()
 		got := s.out.String()
 		s.mu.Unlock()
@@ -131,7 +131,7 @@ func (s *screenSession) await(t *testing.T, n int, pattern string) int {
 func (s *screenSession) follows(t *testing.T) {
 	t.Helper()
 	re := regexp.MustCompile(`db-0 +(\d+)m`)
-	for i := range 200 {
+	for i := range 1200 {
 		if err := pty.Setsize(s.terminal, &pty.Winsize{Rows: 12, Cols: uint16(109 + i%2)}); err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 // runFake runs nodectl logs or nodectl journal against a node.
 func runFake(t *testing.T, n *fakeNode, line string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var out, errOut bytes.Buffer
 	g := newGlobals(Streams{Out: &out, Err: &errOut, Getenv: func(string) string { return "" }})
