@@ -227,7 +227,7 @@ func start(t *testing.T, j *fakeJournal, yaml string, change func(*daemon.Option
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			return errors.New("noded does not stop")
 		}
 	})
@@ -263,7 +263,7 @@ func (r *running) dial(t *testing.T, options ...grpc.DialOption) *grpc.ClientCon
 // waitFor polls until ok, for things that another process or goroutine does.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("timed out")
 		}

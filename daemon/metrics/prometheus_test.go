@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,13 +51,14 @@ func TestPromtool(t *testing.T) {
 	}
 }
 
-// lapse is the time between two figures of a clocked source. They are made once a second, so that a test sees two minutes in some seconds.
+// lapse is the time between two figures of a clocked source. A test sees two minutes in some seconds.
 const lapse = 10 * time.Second
 
-// clocked is a source of figures that grow at known rates, on a clock that goes ten times too fast and ends in the present.
+// clocked is a source of figures that grow at known rates, on a clock that goes when it is told to and ends in the present.
 type clocked struct {
 	fakeSource
 	began time.Time
+	step  *atomic.Int64
 }
 
 // steps is how many looks there are before it is asked what Prometheus made of them.
@@ -64,7 +67,7 @@ const steps = 11
 func (c clocked) time(step int) time.Time { return c.began.Add(time.Duration(step-steps-2) * lapse) }
 
 func (c clocked) now() *stats.Snapshot {
-	step := int(time.Since(c.began) / time.Second)
+	step := int(c.step.Load())
 	at := c.time(step)
 	s := truth(uint64(step))
 	s.Time, s.Node.Time = at, at
@@ -144,13 +147,26 @@ func startPrometheus(t *testing.T, address string, ca *authority) *prometheusSer
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for range 10 {
+		p, taken := startPrometheusAt(t, directory, file)
+		if !taken {
+			return p
+		}
+	}
+	t.Fatal("every port is taken")
+	return nil
+}
+
+// startPrometheusAt starts a Prometheus on a port that was free, and waits until it is ready. taken: another program was faster.
+func startPrometheusAt(t *testing.T, directory, file string) (p *prometheusServer, taken bool) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	listen := l.Addr().String()
 	_ = l.Close()
-	p := &prometheusServer{url: "http://" + listen, log: filepath.Join(directory, "log")}
+	p = &prometheusServer{url: "http://" + listen, log: filepath.Join(directory, "log")}
 	log, err := os.Create(p.log)
 	if err != nil {
 		t.Fatal(err)
@@ -160,12 +176,34 @@ func startPrometheus(t *testing.T, address string, ca *authority) *prometheusSer
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
+		<-ended
 		_ = log.Close()
 	})
-	return p
+	for {
+		response, err := client(nil).Get(p.url + "/-/ready")
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return p, false
+			}
+		}
+		select {
+		case <-ended:
+			text, _ := os.ReadFile(p.log)
+			if !strings.Contains(string(text), "address already in use") {
+				t.Fatalf("prometheus ended:\n%s", text)
+			}
+			return nil, true
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // ask asks the API for data.
@@ -225,24 +263,17 @@ func TestPrometheus(t *testing.T) {
 	t.Parallel()
 	needTool(t, "prometheus")
 	ca := newAuthority(t, "ours")
-	source := clocked{fakeSource: fixtureSource(), began: time.Now()}
+	source := clocked{fakeSource: fixtureSource(), began: time.Now(), step: new(atomic.Int64)}
 	source.snapshot = source.now
 	address := start(t, newServer(t, func(c *Config) {
 		c.Source, c.WebConfigFile = source, ca.webConfig(ca.mutual())
 	}))
 	p := startPrometheus(t, address, ca)
 	at := source.time(steps)
-	// The step after the last one has been seen by all jobs.
-	deadline := time.Now().Add(time.Minute)
-	for {
-		seen, err := p.query(`min(count by (job) ({job=~"kubelet.*",__name__=~"container_cpu_usage_seconds_total|node_cpu_usage_seconds_total"} and (timestamp({job=~"kubelet.*",__name__=~"container_cpu_usage_seconds_total|node_cpu_usage_seconds_total"}) >= `+strconv.FormatInt(at.Unix(), 10)+`)))`, time.Now())
-		if err == nil && seen[""] > 0 && time.Since(source.began) > (steps+1)*time.Second {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("prometheus has no figures: %v, %v", seen, err)
-		}
-		time.Sleep(200 * time.Millisecond)
+	// Each step, and one after the last, is seen by all jobs.
+	for step := range steps + 2 {
+		source.step.Store(int64(step))
+		p.awaitStep(t, source.time(step))
 	}
 	t.Run("expressions", func(t *testing.T) { testExpressions(t, p, at) })
 	t.Run("metadata", func(t *testing.T) { testMetadata(t, p) })
@@ -271,11 +302,28 @@ func TestPrometheus(t *testing.T) {
 	}
 }
 
+// awaitStep waits until all jobs with figures of a clocked source have those of a time.
+func (p *prometheusServer) awaitStep(t *testing.T, at time.Time) {
+	t.Helper()
+	const jobs = 3
+	expression := fmt.Sprintf(`count(count by (job) (timestamp(container_cpu_usage_seconds_total{job=~"kubelet.*|other"}) > %d))`, at.Add(-lapse/2).Unix())
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		seen, err := p.query(expression, time.Now())
+		if err == nil && seen[""] == jobs {
+			return
+		}
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(p.log)
+			t.Fatalf("prometheus has no figures of %v: %v, %v\n%s", at, seen, err, log)
+		}
+	}
+}
+
 // eventually wants check to find nothing. After a scrape that took too long, as on a busy machine, there are no samples for a while that are
 // without times.
 func eventually(t *testing.T, check func() (problem string)) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
 		problem := check()
 		if problem == "" {
 			return
