@@ -26,9 +26,10 @@ func TestPeers(t *testing.T) {
 	eachRelease(t, func(w *world) {
 		pod := w.RunPod(containerd.Pod{Name: "peers", HostNetwork: true})
 		burner := w.Start(pod, containerd.Container{Name: "burner", Args: []string{"burn:250"}, CPULimit: 200, MemoryLimit: 128 << 20})
-		holder := w.Start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:50", "pause"}, MemoryLimit: 128 << 20})
+		holder := w.Start(pod, containerd.Container{Name: "holder", Args: []string{"alloc:50", "out:held", "pause"}, MemoryLimit: 128 << 20})
+		held := w.told(holder, "held")
 		w.until("the holder holds its memory", stats.KindContainer, holder.ID, func(u *stats.Usage) bool {
-			return rated(u) && u.Numbers.Value(metric.MemoryRSS) > 50<<20
+			return rated(u) && u.Boot > held && u.Numbers.Value(metric.MemoryRSS) > 50<<20
 		})
 		// What each peer says lies between what is read before and after it.
 		for _, c := range []*containerd.RunningContainer{burner, holder} {

@@ -30,13 +30,19 @@ func TestPrograms(t *testing.T) {
 	eachRelease(t, func(w *world) {
 		pod := w.RunPod(containerd.Pod{Namespace: "shop", Name: "web-0"})
 		c := w.Start(pod, containerd.Container{Name: "app", Args: []string{"burn:300"}})
-		w.Start(pod, containerd.Container{Name: "side", Args: []string{"alloc:20", "pause"}})
+		side := w.Start(pod, containerd.Container{Name: "side", Args: []string{"alloc:20", "out:held", "pause"}})
+		w.told(side, "held")
 		w.each("both run", func(*stats.Snapshot) bool { return running(w, pod.UID) == 2 })
 
 		n := newProgram(w, bin)
 		began := time.Now()
 		n.start()
-		fields := n.row("top", "pod", "-n", "shop", "--no-headers")
+		var fields []string
+		// A runtime that does not answer at once tells no names at first.
+		w.each("top pod prints a pod", func(*stats.Snapshot) bool {
+			fields = n.row("top", "pod", "-n", "shop", "--no-headers")
+			return len(fields) > 0
+		})
 		w.T.Logf("%q %v after the start", fields, time.Since(began))
 		if len(fields) != 3 || fields[0] != "web-0" {
 			w.T.Fatalf("top pod prints %q", fields)
@@ -59,9 +65,7 @@ func TestPrograms(t *testing.T) {
 			w.T.Fatal(err)
 		}
 		n.start()
-		if fields := was(); !known(fields) {
-			w.T.Errorf("after a restart, top pod --since prints %q", fields)
-		}
+		w.each("after a restart, history has it still", func(*stats.Snapshot) bool { return known(was()) })
 		n.stop()
 	})
 }
@@ -158,7 +162,7 @@ func (n *program) start() {
 	if err := n.cmd.Start(); err != nil {
 		n.w.T.Fatal(err)
 	}
-	for range 2000 {
+	for end := time.Now().Add(longest); time.Now().Before(end); {
 		if c, err := net.Dial("unix", socket); err == nil {
 			c.Close()
 			return
@@ -180,7 +184,7 @@ func (n *program) stop() {
 	n.cmd = nil
 }
 
-// row returns the words of the first line that nodectl prints.
+// row returns the words of the first line that nodectl prints; nil if it fails.
 func (n *program) row(args ...string) []string {
 	n.w.T.Helper()
 	cmd := exec.CommandContext(n.w.Ctx, filepath.Join(n.bin, "nodectl"), append([]string{"--address", "unix://" + filepath.Join(n.dir, "s")}, args...)...)
@@ -188,7 +192,7 @@ func (n *program) row(args ...string) []string {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		n.w.T.Errorf("nodectl %q: %v\n%s", args, err, stderr.String())
+		n.w.T.Logf("nodectl %q: %v\n%s", args, err, stderr.String())
 		return nil
 	}
 	line, _, _ := strings.Cut(string(out), "\n")

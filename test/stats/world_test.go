@@ -18,6 +18,7 @@ import (
 	"github.com/noded/noded/runtime/stats"
 	"github.com/noded/noded/runtime/stats/cgroup"
 	"github.com/noded/noded/runtime/stats/host"
+	"github.com/noded/noded/runtime/stats/kernel"
 	"github.com/noded/noded/runtime/stats/sources"
 	"github.com/noded/noded/test/containerd"
 	"github.com/noded/noded/test/containerd/known"
@@ -25,8 +26,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// within is how long anything may take that happens soon.
-const within = 30 * time.Second
+// longest is how long anything may take that happens soon.
+const longest = 2 * time.Minute
 
 // world is a containerd with the figures that noded has of it.
 type world struct {
@@ -62,7 +63,7 @@ func newWorld(p *known.Pods) *world {
 // each calls look for every snapshot until it says that it is done.
 func (w *world) each(what string, look func(s *stats.Snapshot) (done bool)) *stats.Snapshot {
 	w.T.Helper()
-	ctx, cancel := context.WithTimeout(w.Ctx, within)
+	ctx, cancel := context.WithTimeout(w.Ctx, longest)
 	defer cancel()
 	for {
 		s, err := w.sampler.Snapshot(ctx)
@@ -75,7 +76,7 @@ func (w *world) each(what string, look func(s *stats.Snapshot) (done bool)) *sta
 		select {
 		case <-w.changed:
 		case <-ctx.Done():
-			w.T.Fatalf("not within %v: %s\nproblems: %q\n%s", within, what, s.Problems, describe(s))
+			w.T.Fatalf("not within %v: %s\nproblems: %q\n%s", longest, what, s.Problems, describe(s))
 		}
 	}
 }
@@ -113,6 +114,17 @@ func describe(s *stats.Snapshot) string {
 		}
 	}
 	return b.String()
+}
+
+// told waits until a container has written a line, and returns the time since the boot then: what is read later is of the time after that.
+func (w *world) told(c *containerd.RunningContainer, line string) time.Duration {
+	w.T.Helper()
+	w.each(c.Name+" writes "+line, func(*stats.Snapshot) bool { return strings.Contains(logOf(w.T, c), " "+line+"\n") })
+	now, err := kernel.BootTime()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return now
 }
 
 // logOf returns what a container has written so far.

@@ -35,8 +35,11 @@ func (w *work) allocate(mib int) error {
 	return nil
 }
 
-// burnTold is how often burn tells what it used.
-const burnTold = 40 * time.Millisecond
+// burnTold is how often burn tells what it used, burnMost the most that it uses in between.
+const (
+	burnTold = 40 * time.Millisecond
+	burnMost = 10 * time.Millisecond
+)
 
 // burn uses a share of a core, measured by what the kernel says that this process used. Its lines are that, and the time since the boot, in
 // nanoseconds.
@@ -47,25 +50,23 @@ func burn(ctx context.Context, millicores int) error {
 		return err
 	}
 	var told time.Time
+	var toldUsed time.Duration
 	for ctx.Err() == nil {
-		if time.Since(told) >= burnTold {
-			told = time.Now()
+		now, err := used()
+		if err != nil {
+			return err
+		}
+		if time.Since(told) >= burnTold || now-toldUsed >= burnMost {
+			told, toldUsed = time.Now(), now
 			if err := tellUsed(); err != nil {
 				return err
 			}
 		}
-		want := time.Since(start) * time.Duration(millicores) / 1000
-		for {
-			now, err := used()
-			if err != nil {
-				return err
-			}
-			if now-before >= want {
-				break
-			}
+		if now-before < time.Since(start)*time.Duration(millicores)/1000 {
 			spin()
+		} else {
+			pause(ctx, 2*time.Millisecond)
 		}
-		pause(ctx, 2*time.Millisecond)
 	}
 	return nil
 }
@@ -118,16 +119,20 @@ func receive(ctx context.Context, port string) error {
 	return nil
 }
 
-// send sends BYTES@ADDRESS.
+// send sends BYTES@ADDRESS, and waits until all has been taken.
 func send(ctx context.Context, value string) error {
 	count, address, _ := strings.Cut(value, "@")
 	n, err := strconv.ParseInt(count, 10, 64)
 	if err != nil {
 		return err
 	}
-	var c net.Conn
+	to, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return err
+	}
+	var c *net.TCPConn
 	for {
-		if c, err = net.Dial("tcp", address); err == nil {
+		if c, err = net.DialTCP("tcp", nil, to); err == nil {
 			break
 		}
 		if ctx.Err() != nil {
@@ -135,7 +140,13 @@ func send(ctx context.Context, value string) error {
 		}
 		pause(ctx, 50*time.Millisecond)
 	}
-	_, err = io.CopyN(c, zeros{}, n)
+	if _, err = io.CopyN(c, zeros{}, n); err == nil {
+		err = c.CloseWrite()
+	}
+	// The other side closes when it has got everything.
+	if err == nil {
+		_, err = io.Copy(io.Discard, c)
+	}
 	if err = errors.Join(err, c.Close()); err == nil {
 		fmt.Println("sent", n)
 	}

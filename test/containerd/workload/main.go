@@ -17,6 +17,7 @@
 //	send:BYTES@ADDRESS  so many bytes to a HOST:PORT, where it waits for somebody to listen
 //	net                 one line: bytes and packets received and sent by eth0, as the kernel counts them
 //	sleep:DURATION      a pause
+//	await:FILE          waits until there is such a file
 //	exit:CODE           the end, with that code
 //	pause               waits for SIGTERM or SIGINT and ends with 0; what a sandbox does
 //
@@ -26,7 +27,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -114,6 +117,8 @@ func (w *work) do(ctx context.Context, step string) error {
 		d, err := time.ParseDuration(value)
 		pause(ctx, d)
 		return err
+	case "await":
+		return await(ctx, value)
 	case "exit":
 		code, err := strconv.Atoi(value)
 		if err == nil {
@@ -171,7 +176,18 @@ func (w *work) lines(ctx context.Context, value string, odd, even *os.File) erro
 	return nil
 }
 
-// allocate takes memory and writes to each page.
+// await waits until a file is there.
+func await(ctx context.Context, file string) error {
+	for ctx.Err() == nil {
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		pause(ctx, 10*time.Millisecond)
+	}
+	return nil
+}
+
+// pause waits, or returns early when ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
