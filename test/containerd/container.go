@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"testing"
 	"time"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -147,10 +148,10 @@ func (c *RunningContainer) Status(ctx context.Context) (*cri.ContainerStatus, er
 }
 
 // oomTimeout is how long containerd 1.6 may take to notice why a container was killed: until then it calls that an error.
-const oomTimeout = 2 * time.Second
+const oomTimeout = 20 * time.Second
 
-// Wait waits until it has ended and returns what the runtime says about it. It may miss want of memory in the first moments after the
-// start.
+// Wait waits until it has ended and its log is whole, and returns what the runtime says about it. The runtime may miss want of memory
+// before Start has returned.
 func (c *RunningContainer) Wait(ctx context.Context) (*cri.ContainerStatus, error) {
 	var ended time.Time
 	for {
@@ -164,7 +165,7 @@ func (c *RunningContainer) Wait(ctx context.Context) (*cri.ContainerStatus, erro
 			}
 			unsure := c.MemoryLimit > 0 && status.GetExitCode() == 137 && status.GetReason() == "Error"
 			if !unsure || time.Since(ended) > oomTimeout {
-				return status, nil
+				return status, c.pod.runtime.waitClosed(ctx, c.LogFile())
 			}
 		}
 		if err := wait(ctx, pollInterval); err != nil {
@@ -199,4 +200,20 @@ func (c *RunningContainer) Restart(ctx context.Context, args ...string) (*Runnin
 		next.Args = args
 	}
 	return c.pod.Start(ctx, next)
+}
+
+// Hungry is a container that is killed for want of memory once eat is called. With a start in between the runtime is ready to notice.
+func Hungry(tb testing.TB) (c Container, eat func(testing.TB)) {
+	tb.Helper()
+	dir := tb.TempDir()
+	c = Container{
+		Name: "hungry", Args: []string{"await:/table/served", "alloc:64"}, MemoryLimit: 16 << 20,
+		Mounts: []*cri.Mount{{ContainerPath: "/table", HostPath: dir, Readonly: true}},
+	}
+	return c, func(tb testing.TB) {
+		tb.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "served"), nil, 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,9 @@ import (
 	"golang.org/x/sys/unix"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
+
+// endTimeout is how long containerd may take to end.
+const endTimeout = time.Minute
 
 // daemon is one run of containerd.
 type daemon struct {
@@ -118,7 +122,7 @@ func (r *Runtime) end(ctx context.Context, s unix.Signal) error {
 	if err := r.signal(s); err != nil {
 		return fmt.Errorf("end containerd: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
 	select {
 	case <-r.daemon.exited:
@@ -127,4 +131,41 @@ func (r *Runtime) end(ctx context.Context, s unix.Signal) error {
 	case <-ctx.Done():
 		return fmt.Errorf("end containerd: %w", ctx.Err())
 	}
+}
+
+// waitClosed waits until containerd has closed a file: it tells of the end of a container before it has written the last of its log, and
+// writes to a log that was rotated what it had read before.
+func (r *Runtime) waitClosed(ctx context.Context, file string) error {
+	wanted, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was rotated
+	}
+	if err != nil {
+		return err
+	}
+	d := r.daemon
+	for d != nil {
+		open, err := isOpen(d.pid, wanted)
+		if err != nil || !open {
+			return err
+		}
+		if err := wait(ctx, pollInterval); err != nil {
+			return fmt.Errorf("wait until containerd has closed %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+// isOpen reports whether a process has a file open.
+func isOpen(pid int, file os.FileInfo) (bool, error) {
+	all, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		return false, err
+	}
+	for _, fd := range all {
+		if info, err := os.Stat(fd); err == nil && os.SameFile(info, file) {
+			return true, nil
+		}
+	}
+	return false, nil
 }

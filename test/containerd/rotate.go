@@ -73,7 +73,8 @@ func (c *RunningContainer) rotate(ctx context.Context, rotation Rotation) error 
 	if err != nil {
 		return errors.Join(err, os.Rename(newName, live))
 	}
-	return nil
+	// The kubelet compresses it ten seconds later or more.
+	return c.pod.runtime.waitClosed(ctx, newName)
 }
 
 // rotatedFiles removes what unfinished rotations left and returns the rotated files, oldest first.

@@ -50,7 +50,7 @@ umount --lazy "$work/private"
 rm -rf "$work"
 for cgroup in "$@"; do
 	# The kernel may need a moment until a cgroup whose processes have died is empty.
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for _ in $(seq 600); do
 		[ -d "$cgroup" ] || break
 		find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
 		sleep 0.1

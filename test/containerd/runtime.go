@@ -40,7 +40,8 @@ import (
 var runScript string
 
 const (
-	startTimeout = time.Minute
+	// startTimeout is more than a busy machine needs, where the program of containers is built first.
+	startTimeout = 5 * time.Minute
 	pollInterval = 10 * time.Millisecond
 )
 

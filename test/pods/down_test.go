@@ -7,6 +7,7 @@ package pods_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -22,11 +23,11 @@ func TestDown(t *testing.T) {
 	eachRelease(t, func(w *world) {
 		pod := w.RunPod(containerd.Pod{Name: "stays", HostNetwork: true, Labels: map[string]string{"app": "stays"}})
 		first := w.start(pod, "app", "out:first", "exit:1")
-		second := w.restart(first, "out:second", "sleep:1500ms", "out:while containerd was away", "pause")
+		second := w.restart(first, "out:second", "pause")
 		w.untilRunning(second, pod)
 		w.eventually("the log", func() (string, bool) {
 			got := texts(w.read(logsOf("", "stays"), nil))
-			return "", slices.Equal(got, []string{"second"})
+			return fmt.Sprintf("%q", got), slices.Equal(got, []string{"second"})
 		})
 		w.T.Run("down", func(t *testing.T) { w.with(t).testAway(w.Containerd.Down, w.Containerd.Up, true, pod) })
 		w.T.Run("killed", func(t *testing.T) { w.with(t).testAway(w.Containerd.Kill, w.Containerd.Up, true, pod) })

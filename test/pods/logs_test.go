@@ -6,6 +6,9 @@
 package pods_test
 
 import (
+	"bytes"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +36,7 @@ func TestLogs(t *testing.T) {
 
 // testText: both streams, long lines, and a last line without a newline.
 func (w *world) testText() {
+	began := time.Now()
 	pod := w.RunPod(containerd.Pod{Name: "text", HostNetwork: true})
 	c := w.start(pod, "app", "mixed:4", "long:40000", "err:oops", "raw:no newline")
 	w.waitKnown(pod, c)
@@ -55,7 +59,7 @@ func (w *world) testText() {
 		w.T.Errorf("%d records, want 7: %.200q", len(all), texts(all))
 	}
 	for _, r := range all {
-		if r.source != "default/text/app" || r.run != 0 || time.Since(time.Unix(0, r.time)) > time.Minute {
+		if r.source != "default/text/app" || r.run != 0 || r.time < began.UnixNano() || r.time > time.Now().UnixNano() {
 			w.T.Errorf("record %.200v", r)
 		}
 	}
@@ -114,19 +118,25 @@ func (w *world) eventually(what string, look func() (why string, ok bool)) {
 func (w *world) testRotation() {
 	pod := w.RunPod(containerd.Pod{Name: "rotation", HostNetwork: true})
 	c := w.start(pod, "writer", "lines:all@2000")
-	for range 4 {
-		time.Sleep(100 * time.Millisecond)
-		w.rotate(c)
+	const rotations, each = 4, 150
+	for n := range rotations + 1 {
+		if n > 0 {
+			w.rotate(c)
+		}
+		w.eventually("lines are written", func() (string, bool) {
+			text, err := os.ReadFile(c.LogFile())
+			return fmt.Sprint(len(text), " bytes, ", err), bytes.Count(text, []byte("\n")) >= each
+		})
 	}
-	time.Sleep(50 * time.Millisecond)
-	if err := c.Stop(w.Ctx, 5*time.Second); err != nil {
+	if err := c.Stop(w.Ctx, time.Minute); err != nil {
 		w.T.Fatal(err)
 	}
+	w.wait(c)
 	w.untilContainer(pod, "writer", "ended", func(c *inventory.Container) bool { return c.State == inventory.ContainerExited })
 	sel := selectPod(pod, "writer")
 	all := w.read(sel, nil)
 	last := checkNumbers(w.T, texts(all), 1)
-	if last < 500 {
+	if last < (rotations+1)*each {
 		w.T.Errorf("only %d lines", last)
 	}
 	// Over more than one file.

@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // within is how long anything may take that happens soon.
-const within = 20 * time.Second
+const within = 2 * time.Minute
 
 // world is a containerd with what noded makes of it.
 type world struct {

@@ -22,7 +22,7 @@ import (
 )
 
 // longest is how long a test may take.
-const longest = 3 * time.Minute
+const longest = 12 * time.Minute
 
 // Pods are those of a containerd, and what noded knows of them. They are there until the test ends.
 type Pods struct {
