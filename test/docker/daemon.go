@@ -35,8 +35,8 @@ import (
 var runScript string
 
 const (
-	startTimeout = 2 * time.Minute
-	endTimeout   = 20 * time.Second
+	startTimeout = 5 * time.Minute // with a build
+	endTimeout   = 2 * time.Minute
 	pollInterval = 20 * time.Millisecond
 )
 

@@ -27,7 +27,7 @@ import (
 	"github.com/noded/noded/test/docker"
 )
 
-const testTimeout = time.Minute
+const testTimeout = 10 * time.Minute
 
 // oneFile is the case of rotation with max-file left at 1. Then Docker keeps the file before the live one too, and does not read it.
 const oneFile = "one file"
@@ -71,6 +71,7 @@ func TestLogs(t *testing.T) {
 			if err := d.Wait(ctx, id); err != nil {
 				t.Fatal(err)
 			}
+			awaitPacked(ctx, t, filepath.Join(d.LogRoot(), id), c)
 			want, err := d.Logs(ctx, id)
 			if err != nil {
 				t.Fatal(err)
@@ -91,6 +92,24 @@ func TestLogs(t *testing.T) {
 				t.Errorf("files: %q", files)
 			}
 		})
+	}
+}
+
+// awaitPacked waits until Docker has compressed what it rotated, which it does on the side.
+func awaitPacked(ctx context.Context, t *testing.T, dir string, c docker.Container) {
+	t.Helper()
+	for c.LogOptions["compress"] != "" {
+		plain, err := filepath.Glob(filepath.Join(dir, "*-json.log.*[0-9]"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(plain) == 0 {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("not compressed: %q", plain)
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -77,7 +77,7 @@ func TestLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		left := processes(t, name)
 		for _, pattern := range []string{workdir, "/sys/fs/cgroup/*/" + name, "/sys/fs/cgroup/" + name} {
 			found, err := filepath.Glob(pattern)

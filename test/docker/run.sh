@@ -27,7 +27,7 @@ done
 # What fails below is tried again: the processes may be dying still.
 trap '' TERM
 set +e
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for _ in $(seq 600); do
 	# File systems that dockerd mounted are in the way otherwise; they are only in this namespace.
 	while read -r _ dir _; do
 		case $dir in
@@ -38,7 +38,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	sleep 0.1
 done
 for cgroup in "$@"; do
-	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	for _ in $(seq 600); do
 		[ -d "$cgroup" ] || break
 		find "$cgroup" -depth -type d -exec rmdir {} + && break
 		sleep 0.1

@@ -9,6 +9,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +154,7 @@ func TestSource(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	})
+	table := t.TempDir()
 	ends := map[string]struct {
 		container docker.Container
 		code      int32
@@ -161,22 +164,29 @@ func TestSource(t *testing.T) {
 		"completed": {docker.Container{Args: []string{"out:done"}}, 0, "Completed", 0},
 		"error":     {docker.Container{Args: []string{"exit:3"}}, 3, "Error", 0},
 		"restarted": {docker.Container{Args: []string{"exit:4"}, Restarts: 2}, 4, "Error", 2},
-		"oom":       {docker.Container{Args: []string{"alloc:200"}, MemoryLimit: 32 << 20}, 137, "OOMKilled", 0},
+		"oom": {docker.Container{
+			Args: []string{"await:/table/served", "alloc:200"}, MemoryLimit: 32 << 20, Binds: []string{table + ":/table:ro"},
+		}, 137, "OOMKilled", 0},
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			end.container.Name = name
 			id := start(end.container)
+			// Docker does not notice that a container runs out of memory while it is being started.
+			if err := os.WriteFile(filepath.Join(table, "served"), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
 			if err := d.Wait(ctx, id); err != nil {
 				t.Fatal(err)
 			}
-			if end.reason == "OOMKilled" && !saysOutOfMemory(ctx, t, d, id) {
-				end.reason = "Error"
-			}
 			c := w.wait(ctx, t, name, func(c *inventory.Container) bool {
-				return c.State == inventory.ContainerExited && c.Run == end.run && c.Message == "" && c.Reason == end.reason
+				reason := end.reason
+				if reason == "OOMKilled" && !saysOutOfMemory(ctx, t, d, id) {
+					reason = "Error"
+				}
+				return c.State == inventory.ContainerExited && c.Run == end.run && c.Message == "" && c.Reason == reason
 			})
-			if *c.ExitCode != end.code || c.Reason != end.reason || c.Finished.IsZero() || c.PID != 0 {
+			if *c.ExitCode != end.code || c.Finished.IsZero() || c.PID != 0 {
 				t.Errorf("exit code %d, reason %q, %+v", *c.ExitCode, c.Reason, c)
 			}
 		})
@@ -247,19 +257,16 @@ func testDown(ctx context.Context, t *testing.T, d *docker.Daemon, w *watched) {
 	w.wait(ctx, t, "after", isIn(inventory.ContainerRunning))
 }
 
-// saysOutOfMemory reports whether dockerd knows that a container ran out of memory: on a busy machine it can miss that itself.
+// saysOutOfMemory reports whether dockerd knows that a container ran out of memory: it notices late, and on a busy machine it can miss that.
 func saysOutOfMemory(ctx context.Context, t *testing.T, d *docker.Daemon, id string) bool {
 	t.Helper()
-	for range 20 {
-		r, err := d.API().ContainerInspect(ctx, id, client.ContainerInspectOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r.Container.State != nil && r.Container.State.OOMKilled {
-			return true
-		}
-		time.Sleep(50 * time.Millisecond)
+	r, err := d.API().ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Log("dockerd does not know that it ran out of memory")
-	return false
+	known := r.Container.State != nil && r.Container.State.OOMKilled
+	if !known {
+		t.Log("dockerd does not know that it ran out of memory")
+	}
+	return known
 }
