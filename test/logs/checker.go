@@ -36,7 +36,9 @@ type Checker struct {
 	phantom         []string
 	delays          []time.Duration
 	// seen has a mark for each line of the truth that came.
-	seen             []bool
+	seen []bool
+	// whole is how many lines of the truth came from its beginning on.
+	whole            int
 	count            int
 	twice, unordered int
 	cut              int
@@ -90,6 +92,31 @@ func (c *Checker) Received() (lines int, latest time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.count, c.latest
+}
+
+// Sessions returns how many readers there were, and whether the last one has begun to get something.
+func (c *Checker) Sessions() (n int, lives bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sessions, !c.caughtUp.IsZero() || c.latest.After(c.began)
+}
+
+// HasFile reports whether every line that begins in a file, or in one before it, has come.
+func (c *Checker) HasFile(file int32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.truth.mu.Lock()
+	defer c.truth.mu.Unlock()
+	for c.whole < len(c.seen) && c.seen[c.whole] {
+		c.whole++
+	}
+	for place := c.whole; place < len(c.truth.lines); place++ {
+		l := &c.truth.lines[place]
+		if l.time != 0 && l.first <= file && (place >= len(c.seen) || !c.seen[place]) {
+			return false
+		}
+	}
+	return true
 }
 
 // mostTold is how many examples of a fault are kept.

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +24,8 @@ type plan struct {
 	// lines are written at rate lines a second while the log is rotated this often and the container restarted this often; before, when
 	// nobody follows yet, a tenth as many lines with five rotations.
 	lines, rate, rotations, restarts int
+	// breaking is what the faults have in common that break the reader off.
+	breaking *breaking
 	// breaks is how often the reader is broken off and goes on after its last position. kills is how often noded is killed.
 	breaks, kills int
 	options       Options
@@ -36,7 +37,7 @@ func (p *plan) span() time.Duration {
 }
 
 // quiet is how long nothing may come before what is missing counts as lost.
-const quiet = 15 * time.Second
+const quiet = time.Minute
 
 // reader reads the one log of a root with a query until it ends or ctx does.
 type reader func(ctx context.Context, q podlog.Query, sink podlog.Sink) error
@@ -46,6 +47,15 @@ func follow(t *testing.T, p plan, checker *Checker, read reader, during func(ctx
 	t.Helper()
 	t.Logf("seed %d, %+v", p.seed, p)
 	truth := checker.truth
+	// A file is removed when the reader has got it: on a busy machine that may be late.
+	following := make(chan struct{})
+	p.options.BeforeRemove = func(file int32) {
+		select {
+		case <-following:
+			waitFor(t.Context(), func() bool { return checker.HasFile(file) })
+		default:
+		}
+	}
 	log, err := Create(p.options, truth)
 	if err != nil {
 		t.Fatal(err)
@@ -55,28 +65,51 @@ func follow(t *testing.T, p plan, checker *Checker, read reader, during func(ctx
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var group sync.WaitGroup
-	var writing atomic.Bool
-	writing.Store(true)
+	close(following)
+	if p.breaking == nil {
+		p.breaking = new(breaking)
+	}
+	var readers, faults sync.WaitGroup
 	var readErr, rotateErr, duringErr error
-	group.Go(func() { readErr = followOn(ctx, p, read, checker, &writing) })
-	rotating, stopRotating := context.WithCancel(ctx)
-	group.Go(func() {
+	broken, ended := make(chan struct{}), make(chan struct{})
+	readers.Go(func() {
+		defer close(ended)
+		readErr = followOn(ctx, p, read, checker, broken)
+	})
+	faults.Go(func() {
 		r := Rotator{Log: log, Every: p.span() / time.Duration(p.rotations), Seed: p.seed}
-		rotateErr = r.Run(rotating, p.rotations)
+		rotateErr = r.Run(ctx, p.rotations)
 	})
 	if during != nil {
-		group.Go(func() { duringErr = during(rotating) })
+		faults.Go(func() { duringErr = during(ctx) })
 	}
 	w.Rate = p.rate
 	if err := w.Lines(ctx, p.lines, p.restarts); err != nil {
 		t.Error(err)
 	}
-	writing.Store(false)
-	stopRotating()
+	// On a busy machine some faults are left: they come while lines are written, too.
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		faults.Wait()
+		select {
+		case <-broken:
+		case <-ended:
+		}
+	}()
+	for more := true; more; {
+		select {
+		case <-left:
+			more = false
+		default:
+			if err := w.Lines(ctx, p.rate/20, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	await(checker, truth)
 	cancel()
-	group.Wait()
+	readers.Wait()
 	if err := log.Close(); err != nil {
 		t.Error(err)
 	}
@@ -87,6 +120,35 @@ func follow(t *testing.T, p plan, checker *Checker, read reader, during func(ctx
 		t.Errorf("the faults: %v", errors.Join(rotateErr, duringErr))
 	}
 	return checker.Report()
+}
+
+// waitFor waits until something holds, or for so long that it is given up.
+func waitFor(ctx context.Context, holds func() bool) {
+	for end := time.Now().Add(2 * time.Minute); !holds() && ctx.Err() == nil && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// breaking is held by who breaks a reader off, in whatever way, until there is another one.
+type breaking struct{ sync.Mutex }
+
+// do breaks a reader off that has begun to get something.
+func (b *breaking) do(ctx context.Context, checker *Checker, fault func() error) error {
+	b.Lock()
+	defer b.Unlock()
+	before := 0
+	waitFor(ctx, func() (lives bool) {
+		before, lives = checker.Sessions()
+		return lives
+	})
+	if err := fault(); err != nil {
+		return err
+	}
+	waitFor(ctx, func() bool {
+		n, _ := checker.Sessions()
+		return n > before
+	})
+	return nil
 }
 
 // backlog writes what is there before anybody reads: plain and compressed files.
@@ -102,14 +164,24 @@ func backlog(t *testing.T, w *Writer, lines int) {
 	}
 }
 
-// followOn follows, and is broken off and goes on as often as planned while lines are written.
-func followOn(ctx context.Context, p plan, read reader, checker *Checker, writing *atomic.Bool) error {
+// followOn follows, and is broken off and goes on as often as planned while lines are written. done is closed when it is broken off no more.
+func followOn(ctx context.Context, p plan, read reader, checker *Checker, done chan<- struct{}) error {
+	var breaker sync.WaitGroup
+	defer breaker.Wait()
 	random := rand.New(rand.NewPCG(p.seed, 0xb4ea))
 	for left := p.breaks; ctx.Err() == nil; left-- {
 		attempt, stop := context.WithCancel(ctx)
-		if left > 0 && writing.Load() {
+		switch {
+		case left > 0:
 			wait := p.span() / time.Duration(p.breaks+1)
-			time.AfterFunc(wait/2+time.Duration(random.Int64N(int64(wait))), stop)
+			at := time.Now().Add(wait/2 + time.Duration(random.Int64N(int64(wait))))
+			breaker.Go(func() {
+				if sleepUntil(attempt, at) {
+					_ = p.breaking.do(ctx, checker, func() error { stop(); return nil })
+				}
+			})
+		case left == 0:
+			close(done)
 		}
 		q := podlog.NewQuery()
 		q.Follow = true

@@ -39,6 +39,8 @@ type Options struct {
 	PieceBytes int
 	// KeepRuns is how many runs keep their files when there is a new one; 0 means all.
 	KeepRuns int
+	// BeforeRemove, if it is not nil, is called with the place in the truth of a file that is about to be removed.
+	BeforeRemove func(file int32)
 	// Clock returns the time of pieces and of rotations; nil means time.Now. Zone is what the CRI's times are in; nil means UTC.
 	Clock func() time.Time
 	Zone  *time.Location
@@ -66,6 +68,8 @@ type Log struct {
 	file *os.File
 	// place is that of file in the truth.
 	place int32
+	// used: something was written to file.
+	used bool
 	// late is the file before it, if one more piece is to go there until lateEnd.
 	late      *os.File
 	latePlace int32
@@ -138,7 +142,7 @@ func (l *Log) reopen(late bool) error {
 	default:
 		err = errors.Join(err, l.file.Close())
 	}
-	l.file, l.place = f, l.truth.newFile()
+	l.file, l.place, l.used = f, l.truth.newFile(), false
 	return err
 }
 
@@ -147,6 +151,13 @@ func (l *Log) Run() uint32 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.run
+}
+
+// Used reports whether something was written to the file that is written to: no runtime and no kubelet rotates an empty one.
+func (l *Log) Used() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used
 }
 
 // Write writes a line at once. A line of the same stream that is not finished must not be there.
@@ -203,6 +214,7 @@ func (l *Log) Piece(stderr bool) (more bool, err error) {
 	if _, err := f.Write(l.buffer); err != nil {
 		return false, err
 	}
+	l.used = l.used || !late
 	if l.late != nil {
 		err = l.late.Close()
 		l.late = nil
@@ -289,6 +301,9 @@ func (l *Log) Restart() error {
 
 // remove removes a file.
 func (l *Log) remove(f oldFile) error {
+	if l.options.BeforeRemove != nil {
+		l.options.BeforeRemove(f.place)
+	}
 	l.truth.change(func(files []file, c *Counts) {
 		files[f.place].removed = time.Now()
 		c.Removed++

@@ -35,9 +35,9 @@ type line struct {
 	sum    uint64
 	// written is when its last piece was written; zero as long as that has not happened.
 	written time.Time
-	// file is the place in files of the file that the last piece is in. late: a piece came into it after the next file existed.
-	file int32
-	late bool
+	// first and file are the places in files of those that the first and the last piece are in. late: a piece came into it after the next file existed.
+	first, file int32
+	late        bool
 }
 
 // file is one file, under whatever name.
@@ -99,7 +99,7 @@ func (t *Truth) piece(place int32, wanted int64, file int32, last, late bool) in
 	t.pieces[wanted] = place
 	l := &t.lines[place]
 	if l.time == 0 {
-		l.time = wanted
+		l.time, l.first = wanted, file
 	} else if l.file != file {
 		t.counts.Spanning++
 	}

@@ -148,6 +148,9 @@ func (r *Rotator) Run(ctx context.Context, count int) error {
 		if !sleepUntil(ctx, next) {
 			break
 		}
+		for !r.Log.Used() && ctx.Err() == nil {
+			sleepUntil(ctx, time.Now().Add(2*time.Millisecond))
+		}
 		rotation := Rotation{Late: random.IntN(4) == 0}
 		if random.IntN(2) == 0 {
 			rotation.Pause = time.Duration(random.Int64N(int64(5 * time.Millisecond)))
