@@ -42,7 +42,7 @@ func testCalls(m machine) {
 		m.t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 5*time.Minute)
 	defer cancel()
 	methods := 0
 	protoregistry.GlobalFiles.RangeFilesByPackage(nodedv1.File_noded_v1_journal_proto.Package(), func(file protoreflect.FileDescriptor) bool {

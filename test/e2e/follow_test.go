@@ -25,7 +25,7 @@ import (
 const (
 	linesPerSecond = 1000
 	// quietTimeout is how long a follower may deliver nothing before it is given up.
-	quietTimeout = 20 * time.Second
+	quietTimeout = 2 * time.Minute
 )
 
 // writeLines writes "line NUMBER NANOSECONDS" at linesPerSecond; it is what the unit in the node runs.
@@ -59,6 +59,8 @@ type follower struct {
 	lines  []line
 	stderr strings.Builder
 	latest time.Time
+	// there: something came.
+	there bool
 }
 
 type line struct {
@@ -93,18 +95,31 @@ func (m machine) follow(unit string, total int) *follower {
 	f.done.Go(func() { f.read(stdout) })
 	f.done.Go(func() { f.readErrors(stderr) })
 	m.t.Cleanup(f.stop)
-	// The unit's first message says that the follower is there.
-	m.run("systemd-run", "--quiet", "--unit="+unit, "--property=RemainAfterExit=yes", "--property=LogRateLimitIntervalSec=0",
-		"sh", "-c", fmt.Sprintf("sleep 2; exec env %s=%d /usr/local/bin/e2e-writer", writerEnv, total))
+	// The unit says something until the follower is there.
+	start := "/run/" + unit + ".start"
+	m.run("systemd-run", "--quiet", "--unit="+unit, "--property=RemainAfterExit=yes", "--property=LogRateLimitIntervalSec=0", "sh", "-c",
+		fmt.Sprintf("until [ -e %s ]; do echo waiting; sleep 0.1; done; exec env %s=%d /usr/local/bin/e2e-writer", start, writerEnv, total))
+	m.eventually(soon, "the follower shows what the unit says", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return f.there
+	})
+	m.write(start, "")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.latest = time.Now()
 	return f
 }
 
 func (f *follower) read(r io.Reader) {
 	for scanner := bufio.NewScanner(r); scanner.Scan(); {
 		now := time.Now()
+		f.mu.Lock()
+		f.there = true
+		f.mu.Unlock()
 		words := strings.Fields(scanner.Text())
 		if len(words) != 3 || words[0] != "line" {
-			continue // what systemd says about the unit
+			continue // what comes before the lines
 		}
 		number, err1 := strconv.Atoi(words[1])
 		ns, err2 := strconv.ParseInt(words[2], 10, 64)

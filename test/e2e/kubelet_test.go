@@ -9,13 +9,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/runtime/inventory"
@@ -24,7 +28,7 @@ import (
 
 const (
 	// soon is how long anything may take that noded is to learn from the runtime.
-	soon         = 20 * time.Second
+	soon         = 2 * time.Minute
 	lookInterval = 20 * time.Millisecond
 )
 
@@ -46,7 +50,7 @@ func podCommands() map[string]podCommand {
 	return map[string]podCommand{
 		"pod": (*podScript).pod, "removepod": (*podScript).removePod,
 		"run": (*podScript).run, "restart": (*podScript).restart, "ended": (*podScript).ended, "stop": (*podScript).stop, "forget": (*podScript).forget,
-		"logged": (*podScript).logged, "rotate": (*podScript).rotate, "idof": (*podScript).idOf, "runtime": (*podScript).runtime,
+		"open": (*podScript).open, "logged": (*podScript).logged, "shown": (*podScript).shown, "rotate": (*podScript).rotate, "idof": (*podScript).idOf, "runtime": (*podScript).runtime,
 	}
 }
 
@@ -100,8 +104,11 @@ func (s *podScript) removePod(ctx context.Context, _ *testscript.TestScript, arg
 	})
 }
 
-// run NAMESPACE/POD/CONTAINER [memory=MIB] STEP... starts a container and waits until noded knows it.
-func (s *podScript) run(ctx context.Context, _ *testscript.TestScript, args []string) error {
+// gate is the directory of containers with a step that waits for a file in it.
+const gate = "/gate"
+
+// run NAMESPACE/POD/CONTAINER [memory=MIB] STEP... starts a container and waits until noded knows it. At await:/gate/open it waits for open.
+func (s *podScript) run(ctx context.Context, ts *testscript.TestScript, args []string) error {
 	if len(args) < 2 {
 		return errors.New("usage: run NAMESPACE/POD/CONTAINER [memory=MIB] [STEP]")
 	}
@@ -117,6 +124,12 @@ func (s *podScript) run(ctx context.Context, _ *testscript.TestScript, args []st
 			return err
 		}
 		c.MemoryLimit, c.Args = n<<20, args[2:]
+	}
+	if slices.ContainsFunc(c.Args, func(arg string) bool { return strings.HasPrefix(arg, "await:"+gate+"/") }) {
+		c.Mounts = []*cri.Mount{{ContainerPath: gate, HostPath: ts.MkAbs("gate-" + strings.ReplaceAll(args[0], "/", "-")), Readonly: true}}
+		if err := os.Mkdir(c.Mounts[0].GetHostPath(), 0o755); err != nil {
+			return err
+		}
 	}
 	started, err := pod.Start(ctx, c)
 	if err != nil {
@@ -141,6 +154,10 @@ func (s *podScript) restart(ctx context.Context, _ *testscript.TestScript, args 
 		return err
 	}
 	if _, err := c.Wait(ctx); err != nil {
+		return err
+	}
+	// The next run may be known before the end of this one otherwise.
+	if err := s.known(ctx, c, true); err != nil {
 		return err
 	}
 	next, err := c.Restart(ctx, args[1:]...)
@@ -169,7 +186,7 @@ func (s *podScript) stop(ctx context.Context, ts *testscript.TestScript, args []
 	if err != nil {
 		return err
 	}
-	if err := c.Stop(ctx, 5*time.Second); err != nil {
+	if err := c.Stop(ctx, time.Minute); err != nil {
 		return err
 	}
 	return s.ended(ctx, ts, args)
@@ -200,6 +217,36 @@ func (s *podScript) forget(ctx context.Context, _ *testscript.TestScript, args [
 		return fmt.Errorf("no run before this one: %q", args)
 	}
 	return s.before[args[0]].Remove(ctx)
+}
+
+// open NAMESPACE/POD/CONTAINER lets a container go on that waits for it.
+func (s *podScript) open(_ context.Context, _ *testscript.TestScript, args []string) error {
+	c, err := s.container(args)
+	if err != nil {
+		return err
+	}
+	if len(c.Mounts) != 1 {
+		return errors.New("it does not wait for anything")
+	}
+	return os.WriteFile(filepath.Join(c.Mounts[0].GetHostPath(), "open"), nil, 0o644)
+}
+
+// shown FILE REGEXP waits until something is in a file that a command in the background writes to.
+func (s *podScript) shown(ctx context.Context, ts *testscript.TestScript, args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: shown FILE REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	if err != nil {
+		return err
+	}
+	return untilKnown(ctx, args[1]+" is in "+args[0], func() (bool, error) {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return re.Match(text), err
+	})
 }
 
 // logged NAMESPACE/POD/CONTAINER TEXT waits until a text is in the live file of a log.

@@ -71,7 +71,7 @@ func (m machine) install(file string) {
 // run runs a command that must succeed and returns its output without the last newline.
 func (m machine) run(command ...string) string {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 5*time.Minute)
 	defer cancel()
 	out, err := m.Run(ctx, command[0], command[1:]...)
 	if err != nil {
@@ -83,7 +83,7 @@ func (m machine) run(command ...string) string {
 // try runs a command and returns its output, both streams, and its exit code.
 func (m machine) try(command ...string) (string, int) {
 	m.t.Helper()
-	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(m.t.Context(), 5*time.Minute)
 	defer cancel()
 	out, err := m.Command(ctx, command[0], command[1:]...).CombinedOutput()
 	var exit *exec.ExitError
@@ -122,7 +122,7 @@ func (m machine) eventually(within time.Duration, what string, holds func() bool
 
 func (m machine) waitActive() {
 	m.t.Helper()
-	m.eventually(15*time.Second, "noded.service is active", func() bool {
+	m.eventually(soon, "noded.service is active", func() bool {
 		out, _ := m.try("systemctl", "is-active", "noded.service")
 		return out == "active\n"
 	})

@@ -83,7 +83,7 @@ func runPodScripts(t *testing.T, dir string, m machine, cd *containerd.Runtime, 
 			if !ok {
 				ts.Fatalf("no podScript")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
 			ts.Check(command(s, ctx, ts, args))
 		}

@@ -11,6 +11,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestPodsResume(t *testing.T) {
 		testnode.Bind{Machine: cd.SocketDirectory(), Node: "/run/containerd"},
 		testnode.Bind{Machine: cd.LogRoot(), Node: podsDirectory})
 	m.waitActive()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	pod, err := cd.RunPod(ctx, containerd.Pod{Name: "writer-0", HostNetwork: true})
 	if err != nil {
@@ -53,9 +54,12 @@ func TestPodsResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	done := make(chan string, 1)
-	go func() { done <- followNumbers(bufio.NewScanner(stdout), total) }()
+	var numbers atomic.Int64
+	go func() { done <- followNumbers(bufio.NewScanner(stdout), total, &numbers) }()
+	m.eventually(soon, "lines come", func() bool { return numbers.Load() > 0 })
 	for round := range rounds {
-		if err := c.Rotate(ctx, containerd.Rotation{}); err != nil {
+		// All files stay, however long noded is away.
+		if err := c.Rotate(ctx, containerd.Rotation{MaxFiles: rounds + 2}); err != nil {
 			t.Error(err)
 		}
 		time.Sleep(500 * time.Millisecond)
@@ -74,7 +78,7 @@ func TestPodsResume(t *testing.T) {
 		if problem != "" {
 			t.Errorf("%s\n%s", problem, stderr.String())
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		cancel()
 		_ = cmd.Wait() // killed
 		t.Fatalf("not all lines came: %s\n%s", <-done, stderr.String())
@@ -84,10 +88,11 @@ func TestPodsResume(t *testing.T) {
 	}
 }
 
-// followNumbers reads lines until the last number, or the end, and says what is wrong with them.
-func followNumbers(s *bufio.Scanner, total int) string {
+// followNumbers reads lines until the last number, or the end, and says what is wrong with them. It counts them.
+func followNumbers(s *bufio.Scanner, total int, count *atomic.Int64) string {
 	next := 1
 	for ; next <= total && s.Scan(); next++ {
+		count.Add(1)
 		if n, ok := lines.Number(s.Text()); !ok || n != next {
 			return "line " + strconv.Quote(s.Text()) + ", want number " + strconv.Itoa(next)
 		}

@@ -8,7 +8,6 @@ package e2e
 import (
 	"encoding/json"
 	"strings"
-	"time"
 )
 
 // testStats asks for what the node and its units use, and looks whether history survives a restart.
@@ -37,7 +36,7 @@ func testStats(m machine) {
 		m.t.Errorf("status:\n%s", out)
 	}
 	// What was used before the restart is known after it.
-	m.eventually(30*time.Second, "history begins", func() bool {
+	m.eventually(soon, "history begins", func() bool {
 		out, code := m.try("nodectl", "top", "node", "--since", "10m", "--no-headers")
 		return code == 0 && strings.TrimSpace(out) != ""
 	})
@@ -70,9 +69,10 @@ IPAddressAllow=localhost
 	for path, want := range map[string]string{
 		"/metrics/resource": "node_cpu_usage_seconds_total ", "/metrics/cadvisor": `id="/system.slice/noded.service"`, "/metrics": "noded_stats_looks_total ",
 	} {
-		if out := m.run("bash", "-c", get, path); !strings.Contains(out, "200 OK") || !strings.Contains(out, want) {
-			m.t.Errorf("%s has no %s:\n%.2000s", path, want, out)
-		}
+		m.eventually(soon, path+" has "+want, func() bool {
+			out, _ := m.try("bash", "-c", get, path)
+			return strings.Contains(out, "200 OK") && strings.Contains(out, want)
+		})
 	}
 	m.write(configFile, original)
 	m.run("rm", dropIn)
