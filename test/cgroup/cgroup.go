@@ -73,7 +73,7 @@ func Remove(dirs []string) error {
 	var problems []error
 	for _, dir := range dirs {
 		var err error
-		for range 100 {
+		for range 3000 {
 			if err = remove(dir); !errors.Is(err, syscall.EBUSY) {
 				break
 			}

@@ -53,7 +53,8 @@ umount --lazy "$root" "$work"
 rmdir "$work"
 for cgroup in "$@"; do
 	# The kernel may need a moment until a cgroup whose processes have died is empty.
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in $(seq 600); do
+		[ -d "$cgroup" ] || break
 		find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null && break
 		sleep 0.1
 	done

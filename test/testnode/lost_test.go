@@ -71,7 +71,7 @@ func TestLost(t *testing.T) {
 	}
 	name, pid := words[0], words[1]
 	patterns := []string{"/proc/" + pid + "/root/etc/hostname", os.TempDir() + "/" + name + "*", "/sys/fs/cgroup/*/" + name, "/sys/fs/cgroup/" + name}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		var left []string
 		for _, pattern := range patterns {
 			found, err := filepath.Glob(pattern)

@@ -34,8 +34,8 @@ var bootScript string
 const (
 	// poweroffSignal asks a systemd that runs as PID 1 to power off: SIGRTMIN+4 as glibc counts.
 	poweroffSignal  = unix.Signal(34 + 4)
-	poweroffTimeout = 20 * time.Second
-	killTimeout     = 5 * time.Second
+	poweroffTimeout = time.Minute
+	killTimeout     = time.Minute
 	pollInterval    = 50 * time.Millisecond
 )
 

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const bootTimeout = 2 * time.Minute
+const bootTimeout = 5 * time.Minute
 
 // Available returns why this machine cannot boot a node, or nil.
 func Available() error {
