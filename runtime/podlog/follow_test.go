@@ -346,6 +346,55 @@ func TestFollowCopyTruncate(t *testing.T) {
 	}
 }
 
+// A file that is emptied while a slow client reads it, and is longer than what was read when that goes on.
+func TestCopyTruncateSlow(t *testing.T) {
+	t.Parallel()
+	for _, copied := range []bool{true, false} {
+		for _, follows := range []bool{true, false} {
+			t.Run(fmt.Sprintf("copied=%v follow=%v", copied, follows), func(t *testing.T) {
+				t.Parallel()
+				tr := newTree(t)
+				const first, second = 3000, 8000
+				tr.write("0.log", lines(0, first))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				last := fmt.Sprintf("line %d", first+second-1)
+				c := &collected{onRecord: func(n int, r *podlog.Record) error {
+					if n == 1 {
+						if copied {
+							tr.write("0.log.20261123-200000", lines(0, first))
+						}
+						tr.write("0.log", lines(first, first+second))
+					}
+					if follows && string(r.Text) == last {
+						cancel()
+					}
+					return nil
+				}}
+				q := podlog.NewQuery()
+				q.Follow = follows
+				if err := tr.logs().Read(ctx, podlog.Fixed{tr.target()}, q, c); err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				if copied {
+					if d := cmp.Diff(texts(0, first+second), c.texts); d != "" || len(c.gaps) != 0 {
+						t.Error(d, c.gaps)
+					}
+					return
+				}
+				// What had been read before is from the old file; then comes all of the new one.
+				n := len(c.texts) - second
+				if n < 1 || n >= first || !slices.Equal(c.texts[:n], texts(0, n)) || !slices.Equal(c.texts[n:], texts(first, first+second)) {
+					t.Errorf("got %d records, of the old file %d", len(c.texts), n)
+				}
+				if len(c.gaps) != 1 || c.gaps[0].Reason != journal.GapTruncated {
+					t.Error(c.gaps)
+				}
+			})
+		}
+	}
+}
+
 // set is a Set that tests change.
 type set struct {
 	mu      sync.Mutex

@@ -285,6 +285,12 @@ func (r *reader) reach(h *Record) {
 // record.
 func (r *reader) endOfFile(cause error) state {
 	broken := !errors.Is(cause, io.EOF)
+	if errors.Is(cause, errReplaced) {
+		if r.truncated() {
+			return hasRecord
+		}
+		broken = false // it is only being written anew
+	}
 	if broken {
 		r.gapAt(&r.seg.entry, r.scan.offset(), cause)
 	}
@@ -382,12 +388,7 @@ func (r *reader) truncated() bool {
 	if err != nil {
 		return false
 	}
-	same := size >= r.scan.offset()
-	if same && seg.id != nil {
-		print, ok := seg.fingerprint()
-		same = ok && print == seg.id.Fingerprint
-	}
-	if same {
+	if size >= r.scan.offset() && !seg.replaced() {
 		return false
 	}
 	offset := r.scan.base + int64(r.scan.pos)
@@ -683,6 +684,8 @@ func reasonOf(err error) journal.GapReason {
 		return journal.GapDenied
 	case errors.Is(err, safefs.ErrUnsafe):
 		return journal.GapUnsupported
+	case errors.Is(err, errReplaced):
+		return journal.GapTruncated
 	case errors.Is(err, errTooLarge):
 		return journal.GapTooLarge
 	case errors.Is(err, fs.ErrNotExist):

@@ -172,7 +172,7 @@ func (b *reversed) fill() error {
 		b.ends, b.times = append(b.ends, len(b.text)), append(b.times, at)
 		b.records = append(b.records, *r)
 	}
-	for err = b.reader.each(&b.scan, next, yield); hasMoved(err); err = b.reader.each(&b.scan, next, yield) {
+	for err = b.reader.each(&b.scan, next, yield); hasMoved(err) && len(b.records) == 0; err = b.reader.each(&b.scan, next, yield) {
 		// The files before, of which the block has the end of a line.
 		if err = b.again(); err != nil {
 			break

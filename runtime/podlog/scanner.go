@@ -93,7 +93,7 @@ func (s *scanner) forget() {
 func (s *scanner) offset() int64 { return s.base + int64(s.pos) }
 
 // next gives the next record. It returns io.EOF when there is no more whole line, for now; what follows a later
-// write is found by calling again. Other errors are of the file, see segment.readAt.
+// write is found by calling again. Other errors are of the file, see segment.readAt, or errReplaced.
 func (s *scanner) next(r *Record) error {
 	if s.held {
 		s.held = false
@@ -156,6 +156,9 @@ func (s *scanner) fill() error {
 	}
 	if len(room) == 0 {
 		return io.EOF
+	}
+	if at > 0 && s.seg.replaced() {
+		return errReplaced
 	}
 	n, err := s.seg.readAt(room, at)
 	s.end += n
@@ -450,3 +453,6 @@ func putBuffer(b []byte) {
 }
 
 var errTooLarge = errors.New("larger than it may be when decompressed")
+
+// errReplaced: another log is in the file than that of which records were given.
+var errReplaced = errors.New("it was emptied and written anew")

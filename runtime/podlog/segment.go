@@ -38,6 +38,8 @@ type segment struct {
 
 	// id is the identity of its records; nil before its first line is whole.
 	id *File
+	// head is where its beginning is read to.
+	head []byte
 }
 
 // openSegment opens the file of an entry.
@@ -119,12 +121,24 @@ func (s *segment) identity() *File {
 	return s.id
 }
 
+// replaced reports whether the file that is written to begins with another line now. It is asked before each read, which without that would be
+// of the middle of another log if that is longer already.
+func (s *segment) replaced() bool {
+	if s.id == nil || s.gzip != nil || !s.entry.live {
+		return false
+	}
+	print, ok := s.fingerprint()
+	return !ok || print != s.id.Fingerprint
+}
+
 // fingerprint hashes the first line of the file, which stays the same when it is renamed or compressed and has a time of
 // nanoseconds in it. ok is false when there is no whole line yet.
 func (s *segment) fingerprint() (print uint64, ok bool) {
-	head := make([]byte, fingerprintBytes)
-	n, _ := s.readAt(head, 0)
-	head = head[:n]
+	if s.head == nil {
+		s.head = make([]byte, fingerprintBytes)
+	}
+	n, _ := s.readAt(s.head, 0)
+	head := s.head[:n]
 	if i := bytes.IndexByte(head, '\n'); i >= 0 {
 		head = head[:i+1]
 	} else if n < fingerprintBytes {

@@ -17,7 +17,9 @@ import (
 var errMoved = errors.New("the files changed")
 
 // hasMoved reports whether an error says that files are to be listed anew.
-func hasMoved(err error) bool { return errors.Is(err, errMoved) || errors.Is(err, fs.ErrNotExist) }
+func hasMoved(err error) bool {
+	return errors.Is(err, errMoved) || errors.Is(err, errReplaced) || errors.Is(err, fs.ErrNotExist)
+}
 
 // isShortage reports whether an error says that too much is open now, not that a file cannot be read.
 func isShortage(err error) bool {
