@@ -16,7 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	criapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
+	"github.com/noded/noded/runtime/cri"
 	"github.com/noded/noded/runtime/inventory"
+	"github.com/noded/noded/runtime/logtree"
 	"github.com/noded/noded/runtime/podlog"
 	"github.com/noded/noded/test/containerd"
 )
@@ -28,6 +30,7 @@ func TestInventory(t *testing.T) {
 		w.T.Run("pod", func(t *testing.T) { w.with(t).testPod() })
 		w.T.Run("ends", func(t *testing.T) { w.with(t).testEnds() })
 		w.T.Run("restarts", func(t *testing.T) { w.with(t).testRestarts() })
+		w.T.Run("another sandbox", func(t *testing.T) { w.with(t).testAnotherSandbox() })
 		w.T.Run("static", func(t *testing.T) { w.with(t).testStatic() })
 		w.T.Run("names", func(t *testing.T) { w.with(t).testNames() })
 		w.T.Run("another UID", func(t *testing.T) { w.with(t).testAnotherUID() })
@@ -252,6 +255,37 @@ func (w *world) testRestarts() {
 		w.T.Fatal(err)
 	}
 	check("the first one forgotten", second)
+}
+
+// testAnotherSandbox: after a restart of the node everything of a pod begins again in a new sandbox, while the runtime still has the old
+// ones.
+func (w *world) testAnotherSandbox() {
+	pod := w.RunPod(containerd.Pod{Name: "reborn", HostNetwork: true})
+	w.waitKnown(pod, w.start(pod, "migrate", "lines:1"))
+	w.untilRunning(w.start(pod, "app", "pause"), pod)
+	if err := pod.Stop(w.Ctx); err != nil {
+		w.T.Fatal(err)
+	}
+	w.until("the sandbox is not ready", func(s *inventory.Snapshot) bool { return findPod(s, pod.UID).State == inventory.StateNotReady })
+	again := w.RunPod(containerd.Pod{Name: "reborn", UID: pod.UID, Attempt: 1, HostNetwork: true})
+	w.wait(w.Start(again, containerd.Container{Name: "migrate", Args: []string{"lines:1"}, Attempt: 1}))
+	w.untilRunning(w.Start(again, containerd.Container{Name: "app", Args: []string{"pause"}, Attempt: 1}), again)
+
+	holds := func(s *inventory.Snapshot) bool {
+		p := findPod(s, pod.UID)
+		return p != nil && p.State == inventory.StateReady && p.SandboxID == again.SandboxID && p.SandboxAttempt == 1 && len(p.Containers) == 2 &&
+			!slices.ContainsFunc(p.Containers, func(c inventory.Container) bool { return c.Run != 1 || len(c.Previous) != 1 }) &&
+			findContainer(p, "migrate").Type == inventory.TypeInit && findContainer(p, "app").Type == inventory.TypeRegular
+	}
+	w.until("all has begun again", holds)
+	// One that did not see what was before finds the same.
+	fresh := w.with(w.T)
+	fresh.Inventory = inventory.New(inventory.Config{
+		Sources: []inventory.Source{cri.New(cri.Config{Socket: w.Containerd.Socket(), Logger: w.Logger})},
+		Tree:    logtree.New(w.Root), Hub: w.Hub, Logger: w.Logger,
+	})
+	fresh.Go(fresh.Inventory.Run)
+	fresh.until("all has begun again, by its traces", holds)
 }
 
 func (w *world) testStatic() {
