@@ -142,6 +142,9 @@ func (s *source) fail(err error, changed func()) {
 	level := slog.LevelWarn
 	if errors.Is(err, fs.ErrNotExist) && since.IsZero() {
 		level = slog.LevelInfo
+		if s.find != nil {
+			level = slog.LevelDebug // most machines have one of the usual ones
+		}
 	}
 	s.config.Logger.Log(context.Background(), level, "the container runtime does not answer", "runtime", name, "err", err)
 	changed()
