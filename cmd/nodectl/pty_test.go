@@ -119,6 +119,8 @@ func TestLogsTerminal(t *testing.T) {
 	}{
 		{name: "control characters are visible", args: []string{"db-0"},
 			has: []string{`red \x1b]52;c;aGk=\x07 bidi \u202e`, `bad \xff utf-8`, "begins, ends\r\n"}, hasNo: []string{"\x1b", "\x07", "\u202e", "[pod/"}},
+		{name: "an unfinished line ends", args: []string{"db-0", "--tail", "1"}, has: []string{"no newline\r\n"}},
+		{name: "an unfinished line stays so", args: []string{"db-0", "--tail", "1", "-o", "raw"}, has: []string{"no newline"}, hasNo: []string{"no newline\r\n"}},
 		{name: "raw", args: []string{"db-0", "-o", "raw"}, has: []string{"\x1b[31mred\x1b[0m \x1b]52;c;aGk=\x07"}},
 		{name: "JSON", args: []string{"db-0", "-o", "json"}, has: []string{`\u001b[31mred`}, hasNo: []string{"\x1b", "\x07"}},
 		{name: "several containers", args: []string{"deployment/web", "-c", "app"}, has: []string{"[pod/\x1b[", "web-5c9d8f6b7-x7x7x\x1b[0m/\x1b["}},

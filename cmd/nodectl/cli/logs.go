@@ -104,6 +104,9 @@ func (c *logsCommand) run(ctx context.Context) error {
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
+	if c.show.terminal && c.output == logText {
+		c.show.printer.endLine()
+	}
 	if ferr := c.show.printer.flush(); err == nil || isBrokenPipe(ferr) {
 		err = ferr
 	}

@@ -69,6 +69,7 @@ use: from noded over its socket, or the journal and logs from files with no daem
 	flags.StringVar(&g.color, "color", "auto", "use colours: auto, always or never (`WHEN`)")
 	addVersionFlag(root, g)
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(printUsage)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.validate() }
 	root.AddCommand(newJournalCommand(g), newLogsCommand(g), newTopCommand(g), newGetCommand(g), newDescribeCommand(g), newStatusCommand(g), newCompletionCommand(g), newVersionCommand(g))
 	complete(root, "color", "auto", "always", "never")
