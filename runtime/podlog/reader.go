@@ -183,13 +183,19 @@ func (r *reader) list() ([]entry, error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		if len(entries) > 0 {
+		if len(entries) > 0 || r.dirIsThere() {
 			return entries, nil
 		}
 		// Removed, and perhaps made again.
 		r.closeDir()
 	}
 	return nil, nil
+}
+
+// dirIsThere reports whether the directory that is open is known not to have been removed: it is watched for its first file.
+func (r *reader) dirIsThere() bool {
+	info, err := r.dir.File().Stat()
+	return err == nil && safefs.Links(info) > 0
 }
 
 // advance finds the next record that the query selects. The error is that of ctx.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,50 @@ func appendTo(tb testing.TB, name string, from, to int) {
 	if _, err := f.WriteString(b.String()); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// A directory is open, to be watched, before it has a file, and another one of its name when it was removed.
+func TestListEmptyDirectory(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	const dir = "default_web_0f1e/app"
+	path := filepath.Join(root, dir)
+	r := newReader(New(Config{Pods: safefs.NewRoot(root), Logger: slog.New(slog.DiscardHandler)}), &plan{}, Target{Dir: dir}, 0)
+	defer r.close()
+	list := func(want int) {
+		t.Helper()
+		entries, err := r.list()
+		if err != nil || len(entries) != want {
+			t.Fatalf("list = %v, %v, want %d entries", entries, err, want)
+		}
+	}
+	list(0)
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	list(0)
+	if runtime.GOOS == "linux" && r.dir == nil {
+		t.Error("the directory is not open")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	list(0)
+	if r.dir != nil {
+		t.Error("the directory that was removed is open")
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	list(0)
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	appendTo(t, filepath.Join(path, "0.log"), 0, 1)
+	list(1)
 }
 
 // Who goes on after a line that came late, before the next file had any, does not get it again.
