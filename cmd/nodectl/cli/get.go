@@ -16,7 +16,7 @@ type getFlags struct {
 	files           []string
 	engine          string
 	format          string
-	utc             bool
+	utc, noHeaders  bool
 	// source is what the options name; nil means noded. Set by open.
 	source *journal.Source
 }
@@ -37,6 +37,7 @@ func (f *getFlags) define(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	listFlag(cmd, &f.format, listFormats())
+	flags.BoolVar(&f.noHeaders, "no-headers", false, "leave out the line of headings")
 	flags.StringVarP(&f.directory, "directory", "D", "", "read the journal files in `DIR`, with no daemon")
 	flags.StringArrayVarP(&f.files, "file", "i", nil, "read the journal file `PATH` (a pattern; may be repeated)")
 	flags.StringVar(&f.root, "root", "", "read the journals of the system below `DIR`")

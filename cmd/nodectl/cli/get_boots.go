@@ -74,5 +74,8 @@ func printBoots(g *globals, f *getFlags, boots []journal.Boot) error {
 	if f.format == "wide" {
 		header = append(header, "DURATION")
 	}
+	if f.noHeaders {
+		header = nil
+	}
 	return writeTable(g.Out, tableStyle{rightFirst: true, separator: "   "}, header, rows)
 }

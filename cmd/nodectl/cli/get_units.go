@@ -45,7 +45,7 @@ func newGetUnitsCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return advise(err, f.source)
 			}
-			if err := printUnits(g, f.format, names); err != nil {
+			if err := printUnits(g, f, names); err != nil {
 				return err
 			}
 			g.tellSource(cmd.Context(), b, f.source)
@@ -75,14 +75,14 @@ func (g *globals) tellUnmatched(ctx context.Context, b backend, patterns []strin
 	return nil
 }
 
-func printUnits(g *globals, format string, names []string) error {
-	switch format {
+func printUnits(g *globals, f *getFlags, names []string) error {
+	switch f.format {
 	case "json", "yaml":
 		items := make([]unitItem, len(names))
 		for i, name := range names {
 			items[i].Name = name
 		}
-		return printValue(g.Out, format, items)
+		return printValue(g.Out, f.format, items)
 	case "name":
 		if len(names) == 0 {
 			return nil
@@ -93,5 +93,9 @@ func printUnits(g *globals, format string, names []string) error {
 	for i, name := range names {
 		rows[i] = []string{visible(name)}
 	}
-	return writeTable(g.Out, tableStyle{separator: "   "}, []string{"NAME"}, rows)
+	header := []string{"NAME"}
+	if f.noHeaders {
+		header = nil
+	}
+	return writeTable(g.Out, tableStyle{separator: "   "}, header, rows)
 }

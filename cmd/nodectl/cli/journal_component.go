@@ -36,7 +36,7 @@ func (c *journalCommand) readEntries(ctx context.Context, s *shower) (elsewhere 
 			return errNoUnit
 		}
 		if !c.quiet {
-			c.explainNoFiles(ctx)
+			c.explainNothing(ctx)
 		}
 		return nil
 	})

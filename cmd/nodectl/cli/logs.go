@@ -213,12 +213,27 @@ func (c *logsCommand) meantHint(ctx context.Context) string {
 	if hint := podsOfContainer(command, pods, c.word); hint != "" {
 		return hint
 	}
-	if b, ok := c.backend.(backend); ok && c.namespace == "" {
-		if units, err := b.Units(ctx, nil, false); err == nil {
-			if near := misspeltUnits(c.word, units); len(near) > 0 {
-				return "nodectl logs " + strings.Join(near, ", nodectl logs ")
-			}
+	return c.meantUnits(ctx)
+}
+
+// meantUnits returns the commands that show the units which a word was perhaps meant to be.
+func (c *logsCommand) meantUnits(ctx context.Context) string {
+	b, ok := c.backend.(backend)
+	if !ok {
+		return ""
+	}
+	units, err := b.Units(ctx, nil, false)
+	if err != nil {
+		return ""
+	}
+	if c.namespace != "" {
+		if slices.Contains(units, c.word+".service") {
+			return "nodectl logs " + c.word + ", as a unit is in no namespace"
 		}
+		return ""
+	}
+	if near := misspeltUnits(c.word, units); len(near) > 0 {
+		return "nodectl logs " + strings.Join(near, ", nodectl logs ")
 	}
 	return ""
 }

@@ -95,9 +95,11 @@ func neverStarted(c *inventory.Container) bool {
 
 // describeCommand is the command that describes what was asked for.
 func (c *logsCommand) describeCommand() string {
-	name := "NAME"
-	if c.wanted.Pods != nil && len(c.wanted.Pods.Names) == 1 {
-		name = c.wanted.Pods.Names[0]
+	switch {
+	case len(c.wanted.ContainerIDs) == 1:
+		return "nodectl describe container " + c.wanted.ContainerIDs[0]
+	case c.wanted.Pods != nil && len(c.wanted.Pods.Names) == 1:
+		return "nodectl describe pod " + c.wanted.Pods.Names[0]
 	}
-	return "nodectl describe pod " + name
+	return "nodectl describe pod NAME"
 }

@@ -147,7 +147,7 @@ func (c *logsCommand) unitQuery(ctx context.Context, b backend, unit string) (jo
 	}
 	switch n := len(runs); {
 	case c.query.Runs == podlog.RunsPrevious && n < 2:
-		return q, fmt.Errorf("unit %s: %w", unit, podlog.ErrNoPrevious)
+		return q, &hintError{err: fmt.Errorf("unit %s: %w", unit, podlog.ErrNoPrevious), hint: "without --previous for the current run"}
 	case c.query.Runs == podlog.RunsPrevious:
 		q.Filter.Invocations = []journal.ID128{runs[n-2].ID}
 	case n > 0 && !q.Follow:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/noded/noded/journal/glob"
 	"github.com/noded/noded/journal/unitname"
+	"github.com/noded/noded/runtime/inventory"
 )
 
 // maxSuggestions is how many near names a hint lists.
@@ -32,8 +33,8 @@ func (c *journalCommand) suggestUnits(ctx context.Context) {
 		}
 		for _, unit := range kind.asked {
 			if line := unknownUnit(unit, known); line != "" {
-				if option := c.meantAsValue(unit); option != "" {
-					line += "; did you mean " + visible(option) + "?"
+				if meant := firstNonEmpty(c.meantAsValue(unit), c.meantAsPod(ctx, unit)); meant != "" {
+					line += "; did you mean " + visible(meant) + "?"
 				}
 				fmt.Fprintln(c.Err, line)
 			}
@@ -49,6 +50,27 @@ func (c *journalCommand) meantAsValue(unit string) string {
 		}
 	}
 	return ""
+}
+
+// meantAsPod returns the command that was perhaps meant where a unit has the name of a pod or of a container in pods, or the id of one; empty if it
+// has not.
+func (c *journalCommand) meantAsPod(ctx context.Context, unit string) string {
+	logs, ok := c.backend.(logBackend)
+	name, isService := strings.CutSuffix(unit, ".service")
+	if !ok || !isService {
+		return ""
+	}
+	pods, _, err := logs.Pods(ctx, inventory.PodSelector{})
+	if err != nil {
+		return ""
+	}
+	const command = "nodectl logs"
+	for i := range pods {
+		if pods[i].Name == name || looksLikeID(name) && slices.ContainsFunc(pods[i].Containers, func(c inventory.Container) bool { return strings.HasPrefix(c.ID, name) }) {
+			return command + " " + name
+		}
+	}
+	return podsOfContainer(command, pods, name)
 }
 
 // unknownUnit returns the hint for a unit; empty if it is known.
