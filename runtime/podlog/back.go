@@ -27,6 +27,15 @@ func (s *segment) openStart(at int64, most int64) (start int64, sure bool) {
 	return s.openSince(at, most, lookBackBytes/2)
 }
 
+// startAt is openStart, and the beginning of the file if lines can have begun before that: its first lines may end them.
+func (s *segment) startAt(at, most int64) int64 {
+	start, sure := s.openStart(at, most)
+	if !sure {
+		return 0
+	}
+	return start
+}
+
 // openSince is openStart, where a stream that is silent for so many bytes of others has no unfinished line.
 func (s *segment) openSince(at, most, silent int64) (start int64, sure bool) {
 	for length := min(2*silent, most); ; length = min(4*length, most) {
@@ -215,7 +224,7 @@ func (r *reader) lookBack() int64 { return 8*int64(r.scan.max) + lookBackBytes }
 type block struct {
 	seg      *segment
 	from, to int64
-	// start is where the lines begin that are unfinished at from.
+	// start is where the lines begin that are unfinished at from; 0 if that can be before the file.
 	start int64
 	// end: it is at the end of the last file of a run, and nothing more is expected there. torn: not even the end of a line.
 	end, torn bool
@@ -297,7 +306,7 @@ func (b *backwards) next() (block, error) {
 			if b.to-length <= 0 {
 				from = 0
 			}
-			start, _ := b.seg.openStart(from, b.r.lookBack())
+			start := b.seg.startAt(from, b.r.lookBack())
 			out := block{seg: b.seg, from: from, to: b.to, start: start, end: b.end, torn: b.torn, cut: b.cut, before: b.before}
 			b.to, b.end, b.torn, b.cut = from, false, false, StreamUnknown
 			return out, nil
@@ -345,7 +354,7 @@ func (b *backwards) relist(entries []entry) (missing bool) {
 // record.
 func (r *reader) each(s *scanner, b block, yield func(r *Record, at int64)) error {
 	s.forget()
-	if b.from == 0 && len(b.before) > 0 {
+	if b.start == 0 && len(b.before) > 0 {
 		if err := r.prime(s, b.before); err != nil {
 			return err
 		}
@@ -398,7 +407,12 @@ func (r *reader) beginEnd(entries []entry) error {
 	size = seg.lastLineEnd(size)
 	start := size
 	if seg.gzip == nil {
-		start, _ = seg.openStart(size, r.lookBack())
+		start = seg.startAt(size, r.lookBack())
+	}
+	if start == 0 {
+		if err := r.prime(&r.scan, sameRun(entries, len(entries)-1)); err != nil {
+			return err
+		}
 	}
 	return r.beginAt(e, start, size)
 }

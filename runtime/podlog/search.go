@@ -51,7 +51,7 @@ func (r *reader) search(entries []entry, since int64) (index int, offset int64, 
 		later, haveLater = first, true
 		if first < from {
 			if seg.gzip == nil {
-				offset, _ = seg.openStart(seg.bisect(from), r.lookBack())
+				offset = seg.startAt(seg.bisect(from), r.lookBack())
 			}
 			seg.close()
 			return i, offset, true, nil

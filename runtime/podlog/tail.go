@@ -38,7 +38,8 @@ func (r *reader) beginTail(entries []entry) error {
 		}
 		// What is before the block of the first record that is wanted.
 		at, _, _ := b.seg.timeAt(b.from, b.to)
-		marks = append(marks[:0], mark{end: b.from, pending: b.from - b.start, time: at})
+		first := mark{end: b.from, pending: b.from - b.start, time: at}
+		marks = append(marks[:0], first)
 		wanted, dropped := int64(0), int64(0)
 		err = r.each(&s, b, func(rec *Record, at int64) {
 			wanted++
@@ -52,21 +53,25 @@ func (r *reader) beginTail(entries []entry) error {
 			return err
 		}
 		if wanted >= left {
-			m := marks[wanted-left-dropped]
-			if m.end == m.pending {
-				if err := r.prime(&r.scan, b.before); err != nil {
-					return err
-				}
-			}
-			r.at = m.time
-			return r.beginAt(&b.seg.entry, m.end-m.pending, m.end)
+			return r.beginMark(b, marks[wanted-left-dropped])
 		}
 		left -= wanted
 		if r.plan.since > 0 && r.passed(b) {
-			return r.beginAt(&b.seg.entry, b.from, 0)
+			return r.beginMark(b, first)
 		}
 	}
 	return r.beginEnd(entries)
+}
+
+// beginMark begins at a mark in a block.
+func (r *reader) beginMark(b block, m mark) error {
+	if m.end == m.pending {
+		if err := r.prime(&r.scan, b.before); err != nil {
+			return err
+		}
+	}
+	r.at = m.time
+	return r.beginAt(&b.seg.entry, m.end-m.pending, m.end)
 }
 
 // passed reports whether a block begins before Since, so that no record before it is wanted.
