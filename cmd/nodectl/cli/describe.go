@@ -170,7 +170,7 @@ func (f *describeFlags) run(ctx context.Context, g *globals, names []string, des
 	}
 	defer b.Close()
 	err = describe(ctx, &describer{globals: g, backend: b, lines: f.lines, now: time.Now()})
-	return g.withFilesHint(advisePods(err, names), podFilesOption)
+	return g.withFilesHint(advisePods(err, names, f.root), podFilesOption)
 }
 
 // find returns the container that the arguments name.
@@ -207,11 +207,15 @@ func (f *describeFlags) find(ctx context.Context, b logBackend, args []string) (
 
 // adviseContainer adds the next step when a word is no id of a container.
 func (f *describeFlags) adviseContainer(ctx context.Context, b logBackend, err error, word string) error {
+	option := ""
+	if f.root != "" {
+		option = " --root " + f.root
+	}
 	hint := ""
 	if pods, _, perr := b.Pods(ctx, inventory.PodSelector{Namespace: f.namespace}); perr == nil {
-		hint = podsOfContainer("nodectl describe container", pods, word)
+		hint = podsOfContainer("nodectl describe container"+option, pods, word)
 	}
-	return &hintError{err: err, hint: firstNonEmpty(hint, "nodectl get containers")}
+	return &hintError{err: err, hint: firstNonEmpty(hint, "nodectl get containers"+option)}
 }
 
 // describer writes descriptions.

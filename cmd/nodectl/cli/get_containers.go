@@ -64,7 +64,7 @@ func runGetContainers(ctx context.Context, g *globals, f *podFlags, args, ids []
 	}
 	pods, alone, problems, err := b.Containers(ctx, among, ids)
 	if err != nil {
-		return g.withFilesHint(adviseContainers(err, args), podFilesOption)
+		return g.withFilesHint(adviseContainers(err, args, f.root), podFilesOption)
 	}
 	list := placed(pods, alone)
 	if err := printContainers(g, f, list); err != nil {
@@ -77,11 +77,11 @@ func runGetContainers(ctx context.Context, g *globals, f *podFlags, args, ids []
 }
 
 // adviseContainers is advisePods for commands that list the containers of pods: an id is no name of a pod.
-func adviseContainers(err error, names []string) error {
+func adviseContainers(err error, names []string, root string) error {
 	if at := slices.IndexFunc(names, looksLikeID); at >= 0 && errors.Is(err, inventory.ErrNotFound) {
 		return &hintError{err: err, hint: "--id " + names[at]}
 	}
-	return advisePods(err, names)
+	return advisePods(err, names, root)
 }
 
 // placed lists the containers of pods, and those that are in none.

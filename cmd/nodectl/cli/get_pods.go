@@ -98,7 +98,7 @@ func runGetPods(ctx context.Context, g *globals, f *podFlags, args []string) err
 	}
 	pods, problems, err := b.Pods(ctx, sel)
 	if err != nil {
-		return g.withFilesHint(advisePods(err, args), podFilesOption)
+		return g.withFilesHint(advisePods(err, args, f.root), podFilesOption)
 	}
 	if err := printPods(g, f, pods); err != nil {
 		return err
@@ -129,8 +129,8 @@ func (g *globals) tellPodProblems(problems []string) error {
 	return nil
 }
 
-// advisePods adds the next step to errors about pods. names are those that were given.
-func advisePods(err error, names []string) error {
+// advisePods adds the next step to errors about pods. names are those that were given, root the log tree that was read instead of noded's.
+func advisePods(err error, names []string, root string) error {
 	switch {
 	case err == nil, hintOf(err) != "":
 		return err
@@ -139,7 +139,11 @@ func advisePods(err error, names []string) error {
 	case errors.Is(err, inventory.ErrAmbiguous):
 		return &hintError{err: err, hint: "-n NAMESPACE"}
 	case errors.Is(err, inventory.ErrNotFound):
-		return &hintError{err: err, hint: "nodectl get pods"}
+		hint := "nodectl get pods"
+		if root != "" {
+			hint += " --root " + root
+		}
+		return &hintError{err: err, hint: hint}
 	case errors.Is(err, inventory.ErrBadSelector):
 		return &hintError{err: err, hint: selectorHint(err, names)}
 	}

@@ -42,7 +42,7 @@ func watchPods(ctx context.Context, g *globals, f *podFlags, b logBackend, sel i
 	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
 	}
-	return advisePods(err, sel.Names)
+	return advisePods(err, sel.Names, f.root)
 }
 
 // podWatch prints what a watch tells.

@@ -60,6 +60,9 @@ func (c *logsCommand) tellEmpty(pods []inventory.Pod) {
 	var empty []string
 	for i := range pods {
 		p := &pods[i]
+		if len(p.Containers) == 0 {
+			empty = append(empty, fmt.Sprintf("pod %s/%s has no container yet, or none that has a log", p.Namespace, p.Name))
+		}
 		for j := range p.Containers {
 			container := &p.Containers[j]
 			if !c.wants(container) {

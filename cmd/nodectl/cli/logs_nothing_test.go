@@ -26,6 +26,7 @@ func TestLogsNothing(t *testing.T) {
 	n := &fakeNode{snapshot: inventory.Snapshot{Pods: []inventory.Pod{
 		{Namespace: "shop", Name: "broken-0", Containers: []inventory.Container{setup, failed}},
 		{Namespace: "shop", Name: "quiet-0", Containers: []inventory.Container{silent}},
+		{Namespace: "shop", Name: "new-0"},
 	}}}
 	const (
 		notStarted = "container failed of pod shop/broken-0 could not be started: StartError: no such file: \\x1b[2J\n"
@@ -36,6 +37,7 @@ func TestLogsNothing(t *testing.T) {
 		{"logs broken-0", notStarted},
 		{"logs broken-0 setup", "the log of container setup of pod shop/broken-0 is empty\n"},
 		{"logs quiet-0", empty},
+		{"logs new-0", "pod shop/new-0 has no container yet, or none that has a log\n"},
 		{"logs quiet-0 --tail 5 -o json", empty},
 		{"logs --all-pods --all-containers", notStarted},
 		{"logs --all-pods -n nowhere", "No resources found in nowhere namespace on this node.\n"},

@@ -309,9 +309,9 @@ func (f *topFlags) run(ctx context.Context, g *globals, flags *pflag.FlagSet, ar
 		return &hintError{err: err, hint: "nodectl top unit"}
 	}
 	if f.kind == stats.KindContainer {
-		return adviseContainers(err, f.names)
+		return adviseContainers(err, f.names, "")
 	}
-	return advisePods(err, f.names)
+	return advisePods(err, f.names, "")
 }
 
 // runOnce prints what is used now.
