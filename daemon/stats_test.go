@@ -138,7 +138,9 @@ func TestStatsHistory(t *testing.T) {
 	query := func(r *running) *nodedv1.StatsServiceQueryResponse {
 		t.Helper()
 		kinds := []nodedv1.StatsKind{nodedv1.StatsKind_STATS_KIND_NODE}
-		got, err := nodedv1.NewStatsServiceClient(r.dial(t)).Query(t.Context(), &nodedv1.StatsServiceQueryRequest{Kinds: kinds, Metrics: []string{"memory_working_set"}})
+		conn := r.dial(t)
+		defer conn.Close() // it may be asked more often than a user can have connections
+		got, err := nodedv1.NewStatsServiceClient(conn).Query(t.Context(), &nodedv1.StatsServiceQueryRequest{Kinds: kinds, Metrics: []string{"memory_working_set"}})
 		if err != nil {
 			t.Fatal(err)
 		}
