@@ -112,6 +112,10 @@ func TestProblems(t *testing.T) {
 			[]string{"containerd (/run/c.sock) does not answer: connection refused: its pods are known by their logs only"},
 		},
 		{
+			"has not answered yet", &fakeSource{status: RuntimeStatus{Name: "containerd", Socket: "/run/c.sock"}}, &fakeTree{},
+			[]string{"containerd (/run/c.sock) has not answered yet: its pods are known by their logs only"},
+		},
+		{
 			"no runtime", &fakeSource{status: RuntimeStatus{Name: "containerd", Err: fmt.Errorf("dial: %w", fs.ErrNotExist)}},
 			&fakeTree{pods: []logtree.Pod{logged("prod", "shell", "u1", ran("a", 0))}},
 			[]string{"no container runtime is here: pods are known by their logs only"},

@@ -207,8 +207,10 @@ func problems(s *Snapshot) []string {
 	for i := range s.Runtimes {
 		r := &s.Runtimes[i]
 		switch {
+		case r.Err == nil && !r.Since.IsZero():
+			answers = true
 		case r.Err == nil:
-			answers = answers || !r.Since.IsZero()
+			out = append(out, nameOf(r)+" has not answered yet: its pods are known by their logs only")
 		case absent(r):
 		case r.Since.IsZero():
 			out = append(out, fmt.Sprintf("%s does not answer: %v: its pods are known by their logs only", nameOf(r), r.Err))
