@@ -23,7 +23,7 @@ const debuggerPrefix = "debugger-"
 // after it was created, and so did all before it: the kubelet starts an init container only when the one before it has
 // succeeded, and the regular ones together. All others are regular. So an init container that still runs, or failed, or is
 // restarted forever beside the others (a sidecar), counts as regular, and so does an ephemeral container with a name of its own. Whoever
-// calls this again and again keeps what it found: what was an init container once stays one.
+// calls this again and again keeps what it found: what was an init container once stays one, unless it runs again beside the others.
 func Classify(containers []Container, sandbox time.Time) {
 	var now, before []*Container
 	for i := range containers {
@@ -52,6 +52,11 @@ func classify(containers []*Container, sandbox time.Time) {
 	}
 	inits := true
 	for i, c := range rest {
+		if c.Type == TypeInit && slices.ContainsFunc(rest[i+1:], func(o *Container) bool {
+			return o.Type != TypeInit && firstSeen(o, sandbox).Before(c.Created)
+		}) {
+			c.Type = TypeUnknown
+		}
 		if c.Type == TypeUnknown {
 			c.Type = TypeRegular
 			if inits && i+1 < len(rest) && succeeded(c) && !c.Finished.After(firstSeen(rest[i+1], sandbox)) {

@@ -51,6 +51,14 @@ func TestClassify(t *testing.T) {
 		{"kubectl debug", []Container{running("a", 1), running("debugger-x2x8k", 60)}, []string{"a regular", "debugger-x2x8k ephemeral"}},
 		{"kubectl debug of a pod that has ended", []Container{ended("a", 1, 2, 0), running("debugger-x2x8k", 60)}, []string{"a regular", "debugger-x2x8k ephemeral"}},
 		{"what was found stays", []Container{typed(ended("a", 1, 2, 0), TypeInit), typed(running("z", 0), TypeRegular)}, []string{"a init", "z regular"}},
+		{
+			"what was found was wrong", []Container{typed(restarted(running("a", 30), 1, 1), TypeInit), running("z", 5)},
+			[]string{"a regular", "z regular"},
+		},
+		{
+			"inits begin again", []Container{typed(restarted(running("a", 1), 1, -90), TypeInit), ended("z", -80, -40, 255)},
+			[]string{"a init", "z regular"},
+		},
 		{"of an earlier sandbox", []Container{ended("z", -40, -30, 0), ended("a", 1, 2, 0)}, []string{"z regular", "a regular"}},
 		{
 			"after a restart of the node", []Container{restarted(ended("a", 1, 2, 0), 1, -90), restarted(running("z", 5), 1, -80)},
