@@ -424,7 +424,7 @@ func TestOneHangs(t *testing.T) {
 	socket := socketOf(t)
 	f.serve(t, socket)
 	s, changed := run(t, Config{Socket: socket, Timeout: time.Second})
-	want := []string{"containerd does not tell all about prod/web-0/app: no answer within 1s"}
+	want := []string{"containerd does not tell all about prod/web-0/app: no answer in time"}
 	await(t, s, changed, "all that can be told", func(p []inventory.Pod, r inventory.RuntimeStatus) bool {
 		if len(p) != 1 || len(p[0].Containers) != 2 || r.Err != nil {
 			return false

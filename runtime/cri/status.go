@@ -6,7 +6,6 @@ package cri
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"sync"
@@ -19,6 +18,9 @@ import (
 
 // errNonsense: an answer is about something else than what was asked for.
 var errNonsense = errors.New("the answer is about another id")
+
+// silence is the problem of a status that is not told in time. The runtime may have less patience with what is behind it than is had here.
+const silence = "no answer in time"
 
 // question asks for one status, and reports whether it is another one than before. The error is that of the runtime.
 type question func(ctx context.Context) (changed bool, err error)
@@ -118,7 +120,6 @@ func askStatus[Status interface{ GetId() string }, Response interface{ GetStatus
 	if a.silent {
 		timeout = min(timeout, silentTimeout)
 	}
-	silence := fmt.Sprintf("%v within %v", errNoAnswer, timeout)
 	r, err := ask(ctx, timeout, true)
 	hung := status.Code(err) == codes.DeadlineExceeded
 	if err != nil && !isNotFound(err) && ctx.Err() == nil {
