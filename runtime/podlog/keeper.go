@@ -5,8 +5,10 @@ package podlog
 
 import (
 	"context"
+	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/noded/noded/runtime/dirwatch"
 	"github.com/noded/noded/runtime/safefs"
@@ -43,22 +45,33 @@ type chain struct {
 	links  []link
 	// earlier is what is before the first link.
 	earlier earlier
-	// prints are the fingerprints of compressed files, by name.
-	prints map[string]print
+	// prints are the fingerprints of compressed files.
+	prints map[printed]print
+	// moved: names have changed since they were listed.
+	moved bool
 }
 
-// print is the fingerprint of the file that has an inode. ok is false if it has none.
+// printed names what was in a compressed file. Its inode alone does not: when it is removed that is soon another one's, and it may have the
+// name that this one had.
+type printed struct {
+	inode, device uint64
+	size          int64
+	written       time.Time
+}
+
+// print is the fingerprint of a file. ok is false if it has none.
 type print struct {
-	inode, fingerprint uint64
-	ok                 bool
+	fingerprint uint64
+	ok          bool
 }
 
 // link is one file. The first one of a chain is the one that is read.
 type link struct {
 	entry entry
-	// seg is the open file; nil for the first link, of which file is the identity, once its reader knows it.
-	seg  *segment
-	file *File
+	// seg is the open file; nil for the first link, of which file is the identity, once it has one, and opened what its reader has open.
+	seg    *segment
+	file   *File
+	opened *os.File
 	// removed is the size of the file if it has been removed, counted as kept.
 	removed int64
 	// unsure: files between the link before and this one can have come and gone.
@@ -122,13 +135,14 @@ func (k *keeper) passed(r *reader) {
 	for i := range c.links {
 		if c.links[i].entry.inode == r.seg.inode && c.links[i].entry.device == r.seg.device {
 			k.drop(c, i)
+			c.links[0].opened = r.seg.file
 			return
 		}
 	}
 	k.drop(c, len(c.links))
 	e := r.seg.entry
 	e.inode, e.device = r.seg.inode, r.seg.device
-	c.links = append(c.links, link{entry: e, file: r.seg.identity()})
+	c.links = append(c.links, link{entry: e, file: r.seg.identity(), opened: r.seg.file})
 	k.look(c)
 }
 
@@ -210,7 +224,7 @@ func (k *keeper) take(r *reader) link {
 	c.earlier.note(&c.links[0].entry)
 	out := *next
 	k.logs.kept.Add(-next.removed)
-	next.file = next.seg.identity()
+	next.file, next.opened = next.seg.identity(), next.seg.file
 	next.seg, next.removed, next.lost, next.unsure = nil, 0, loss{}, false
 	c.links = c.links[1:]
 	return out
@@ -222,12 +236,20 @@ func (k *keeper) look(c *chain) {
 	if err != nil || len(c.links) == 0 {
 		return
 	}
+	c.moved = false
 	entries, found := c.after(entries)
+	places := make([]int, len(c.links))
+	for i := range c.links[1:] {
+		places[i+1] = slices.IndexFunc(entries, func(e entry) bool { return c.is(&c.links[i+1], &e) })
+	}
+	if c.moved {
+		return // there will be word of that, too
+	}
 	// What is known stays in its order. What is new comes where it is listed, which is after all that was removed.
 	opened := opening{chain: c, entries: entries, found: found}
 	links := c.links[:1:1]
-	for _, l := range c.links[1:] {
-		if i := slices.IndexFunc(entries, func(e entry) bool { return c.is(&l, &e) }); i >= 0 {
+	for n, l := range c.links[1:] {
+		if i := places[n+1]; i >= 0 {
 			l.renamed(entries[i])
 			links = opened.before(links, i)
 			opened.found = true
@@ -305,10 +327,7 @@ func (c *chain) is(l *link, e *entry) bool {
 		return l.entry.rotation == e.rotation
 	}
 	// It has been renamed and compressed since it was seen.
-	file := l.file
-	if l.seg != nil {
-		file = l.seg.identity()
-	}
+	file := l.identity(&c.target.Source)
 	if file == nil {
 		return false
 	}
@@ -316,25 +335,51 @@ func (c *chain) is(l *link, e *entry) bool {
 	return p.ok && p.fingerprint == file.Fingerprint
 }
 
+// identity returns the identity of the file; nil if it has no whole line yet.
+func (l *link) identity(source *Source) *File {
+	switch {
+	case l.seg != nil:
+		return l.seg.identity()
+	case l.file == nil && l.opened != nil:
+		// Its reader has yet to read a record of it. What that has open can be closed meanwhile, and then nothing is read.
+		l.file = (&segment{source: source, entry: l.entry, file: l.opened, inode: l.entry.inode, device: l.entry.device}).identity()
+	}
+	return l.file
+}
+
 // print returns the fingerprint of a compressed file.
 func (c *chain) print(e *entry) print {
-	if p, have := c.prints[e.name]; have && p.inode == e.inode {
+	info, err := c.dir.Stat(e.name)
+	if err != nil {
+		c.moved = true
+		return print{}
+	}
+	key := printed{size: info.Size(), written: info.ModTime()}
+	if key.inode, key.device = safefs.Inode(info); key.inode != e.inode || key.device != e.device {
+		c.moved = true
+		return print{}
+	}
+	if p, have := c.prints[key]; have {
 		return p
 	}
 	seg, err := openSegment(c.dir, &c.target.Source, *e)
 	if err != nil {
-		// It may only be moving.
+		c.moved = c.moved || hasMoved(err) || isShortage(err)
 		return print{}
 	}
 	defer seg.close()
-	p := print{inode: seg.inode}
+	if seg.inode != e.inode || seg.device != e.device {
+		c.moved = true
+		return print{}
+	}
+	var p print
 	if id := seg.identity(); id != nil {
-		p.fingerprint, p.ok = id.Fingerprint, true
+		p = print{id.Fingerprint, true}
 	}
 	if c.prints == nil || len(c.prints) > 4*maxKeptFiles {
-		c.prints = make(map[string]print)
+		c.prints = make(map[printed]print)
 	}
-	c.prints[e.name] = p
+	c.prints[key] = p
 	return p
 }
 

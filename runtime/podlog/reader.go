@@ -84,6 +84,8 @@ type reader struct {
 	// late are rotated files that may still be written to, and lateIn how many records are given before they are looked at.
 	late   []*lateFile
 	lateIn int
+	// moved: names have changed since they were listed.
+	moved bool
 	// changed: the directory is to be listed before it is said that there is nothing.
 	changed bool
 	// settling is when to look again; zero if no rotation is under way.
@@ -317,7 +319,11 @@ func (r *reader) endOfFile(cause error) state {
 		r.gapIn(err)
 		return r.rest()
 	}
+	r.moved = false
 	next, following, found := r.next(entries)
+	if !found && r.moved {
+		return hasRecord // it may be there, under another name
+	}
 	if found && r.seg.file == nil && r.plan.Follow && r.reopen() {
 		return hasRecord
 	}
@@ -477,8 +483,9 @@ func (r *reader) same(e *entry) bool {
 
 // begins reports whether a file begins as one with that fingerprint does.
 func (r *reader) begins(e *entry, fingerprint uint64) bool {
-	seg, err := openSegment(r.dir, &r.target.Source, *e)
+	seg, err := r.open(e)
 	if err != nil {
+		r.moved = r.moved || hasMoved(err)
 		return false
 	}
 	defer seg.close()
