@@ -20,7 +20,7 @@ type separatedWord struct {
 }
 
 // normalizeCommandLine rewrites the arguments of "nodectl journal" as journalctl reads its own, and of others those that
-// nameAfterCommand does.
+// kubectlOrder does.
 func normalizeCommandLine(root *cobra.Command, args []string) ([]string, []separatedWord) {
 	at := 0
 	completing := len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
@@ -33,11 +33,11 @@ func normalizeCommandLine(root *cobra.Command, args []string) ([]string, []separ
 			at++
 		}
 	}
-	if at < len(args) && !completing {
-		args = nameAfterCommand(args, at)
-	}
 	if at >= len(args) || args[at] != "journal" {
-		return args, nil
+		if completing {
+			return args, nil
+		}
+		return kubectlOrder(root.PersistentFlags(), args), nil
 	}
 	journal, _, err := root.Find([]string{"journal"})
 	if err != nil {

@@ -60,23 +60,6 @@ func nearFlag(flags *pflag.FlagSet, name string) string {
 	return ""
 }
 
-// nameAfterCommand gives "nodectl get pod/web-0" the form "nodectl get pod pod/web-0": as with kubectl, the type in a name may stand for that of
-// the command. at is where the command is.
-func nameAfterCommand(args []string, at int) []string {
-	if at+1 >= len(args) || !slices.Contains([]string{"get", "describe", "top"}, args[at]) || strings.HasPrefix(args[at+1], "-") {
-		return args
-	}
-	kind, name, typed := strings.Cut(args[at+1], "/")
-	if !typed {
-		return args
-	}
-	words := []string{"pod", args[at+1]}
-	if args[at] != "get" && slices.Contains([]string{"node", "nodes", "no"}, kind) {
-		words = []string{"node", name}
-	}
-	return slices.Concat(args[:at+1], words, args[at+2:])
-}
-
 // selectorHint is the next step when a selector, or one of the names, cannot be read.
 func selectorHint(err error, names []string) string {
 	if !strings.Contains(err.Error(), "there is no type ") {
