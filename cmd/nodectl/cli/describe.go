@@ -250,7 +250,10 @@ func (d *describer) pod(ctx context.Context, p *inventory.Pod) {
 	d.row(0, "Namespace", p.Namespace)
 	d.row(0, "UID", p.UID)
 	d.row(0, "Status", podStatus(p))
-	if p.LogsOnly {
+	switch {
+	case withoutSandbox(p):
+		d.row(0, "Note", "nothing but a directory for its logs is there: it has no sandbox yet, or the runtime that knows does not answer")
+	case p.LogsOnly:
 		d.row(0, "Note", "nothing but its logs is known: no runtime knows it, or the one that did does not answer")
 	}
 	owner := p.Owner.String()

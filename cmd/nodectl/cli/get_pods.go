@@ -243,14 +243,21 @@ func podReady(p *inventory.Pod) string {
 			running++
 		}
 	}
-	if p.LogsOnly {
+	if p.LogsOnly && !withoutSandbox(p) {
 		return fmt.Sprintf("?/%d", all)
 	}
 	return fmt.Sprintf("%d/%d", running, all)
 }
 
+// withoutSandbox reports whether there is nothing of a pod but an empty directory for its logs: the kubelet makes that before the sandbox, which
+// it tries to make for as long as it takes, as when the network of the pod cannot be set up.
+func withoutSandbox(p *inventory.Pod) bool { return p.LogsOnly && len(p.Containers) == 0 }
+
 // podStatus sums the states of a pod's containers up in a word, as kubectl does with what the API server knows.
 func podStatus(p *inventory.Pod) string {
+	if withoutSandbox(p) {
+		return "ContainerCreating"
+	}
 	if p.LogsOnly {
 		return "LogsOnly"
 	}

@@ -54,6 +54,7 @@ func TestPodStatus(t *testing.T) {
 		{"again without init", inventory.Pod{State: inventory.StateReady, Created: booted, Containers: []inventory.Container{
 			before(ended(255, "Error")),
 		}}, "Error", "0/1"},
+		{"no sandbox yet", inventory.Pod{LogsOnly: true}, "ContainerCreating", "0/0"},
 		{"only logs", inventory.Pod{LogsOnly: true, Containers: []inventory.Container{{}}}, "LogsOnly", "?/1"},
 	}
 	for _, tt := range tests {
