@@ -290,6 +290,48 @@ func TestResumeRemoved(t *testing.T) {
 	}
 }
 
+// A log that was removed, and whose runs are counted anew, is read on with what is new.
+func TestResumeRunsAnew(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("5.log", lines(0, 10))
+	all := tr.read(podlog.NewQuery())
+	tr.remove("5.log")
+	tr.write("0.log", lines(10, 15))
+	tr.write("1.log", lines(15, 20))
+	q := podlog.NewQuery()
+	q.Cursor = podlog.MakeCursor(all.positions[9])
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, q)
+	f.wait(10)
+	tr.append("1.log", lines(20, 25))
+	got := f.wait(15)
+	f.flushed(2)
+	f.stop()
+	if d := cmp.Diff(texts(10, 25), got); d != "" {
+		t.Error(d)
+	}
+	if len(f.c.gaps) != 1 || f.c.gaps[0].Reason != journal.GapCursorLost {
+		t.Errorf("got gaps %v", f.c.gaps)
+	}
+}
+
+// That a place is gone is told also where nothing is left to read.
+func TestResumeNothing(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log", lines(0, 10))
+	tr.write("1.log", lines(10, 20))
+	q := podlog.NewQuery()
+	q.Runs = podlog.RunsPrevious
+	all := tr.read(q)
+	tr.remove("0.log")
+	q.Cursor = podlog.MakeCursor(all.positions[4])
+	c := tr.read(q)
+	if len(c.texts) != 0 || len(c.gaps) != 1 || c.gaps[0].Reason != journal.GapCursorLost {
+		t.Errorf("got %v, gaps %v", c.texts, c.gaps)
+	}
+}
+
 // A line that the runtime had in hand when it opened the next file.
 func TestFollowLateLine(t *testing.T) {
 	t.Parallel()

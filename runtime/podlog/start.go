@@ -65,10 +65,10 @@ func (r *reader) begin() state {
 			r.earlier.noteBefore(entries, &e)
 			return hasRecord
 		}
-		r.gaps, r.told = r.gaps[:gaps], told
 		if !hasMoved(err) {
 			break
 		}
+		r.gaps, r.told = r.gaps[:gaps], told
 	}
 	if errors.Is(err, errNothing) {
 		return r.nothing()
@@ -270,6 +270,9 @@ func (r *reader) isPlace(seg *segment, at Position) bool {
 func (r *reader) resumeLost(entries []entry, at Position) error {
 	g := journal.Gap{Reason: journal.GapCursorLost, First: usec(at.Time), Detail: "the file that the cursor names is gone; what it had after that place is lost"}
 	left := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.run < at.Run || r.hasStop && e.run > r.stopRun })
+	if len(left) == 0 && !r.hasStop {
+		left = entries // runs are counted anew: all was removed
+	}
 	if len(left) == 0 {
 		r.gap(g)
 		return errNothing
@@ -292,8 +295,12 @@ func (r *reader) beginAfter(entries []entry, at Position) error {
 	var offset int64
 	ordered := false
 	if at.Time != 0 {
+		of := ofRun(entries, at.Run)
+		if entries[0].run < at.Run {
+			of = entries
+		}
 		var err error
-		if i, offset, ordered, err = r.search(ofRun(entries, at.Run), at.Time+slack); err != nil {
+		if i, offset, ordered, err = r.search(of, at.Time+slack); err != nil {
 			return err
 		}
 	}
