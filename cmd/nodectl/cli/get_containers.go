@@ -76,10 +76,13 @@ func runGetContainers(ctx context.Context, g *globals, f *podFlags, args, ids []
 	return g.tellPodProblems(problems)
 }
 
-// adviseContainers is advisePods for commands that list the containers of pods: an id is no name of a pod.
+// adviseContainers is advisePods for commands that list the containers of pods: an id, or the name of a container in no pod, is no name of a pod.
 func adviseContainers(err error, names []string, root string) error {
 	if at := slices.IndexFunc(names, looksLikeID); at >= 0 && errors.Is(err, inventory.ErrNotFound) {
 		return &hintError{err: err, hint: "--id " + names[at]}
+	}
+	if at := slices.IndexFunc(names, func(n string) bool { return !strings.Contains(n, "/") }); at >= 0 && root == "" && errors.Is(err, inventory.ErrNotFound) {
+		return &hintError{err: err, hint: "nodectl get pods, or --id " + names[at] + " if it is a container in no pod"}
 	}
 	return advisePods(err, names, root)
 }

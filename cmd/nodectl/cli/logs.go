@@ -213,6 +213,15 @@ func (c *logsCommand) meantHint(ctx context.Context) string {
 	if hint := podsOfContainer(command, pods, c.word); hint != "" {
 		return hint
 	}
+	if _, alone, _, err := c.backend.Containers(ctx, nil, nil); err == nil && c.namespace == "" {
+		var names []string
+		for i := range alone {
+			names = append(names, alone[i].Name)
+		}
+		if near := nearNames(c.word, names); len(near) > 0 {
+			return command + " " + strings.Join(near, ", "+command+" ")
+		}
+	}
 	return c.meantUnits(ctx)
 }
 

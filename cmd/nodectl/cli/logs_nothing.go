@@ -16,18 +16,21 @@ import (
 
 // tellNothing says on stderr why no line was shown: because no pod is selected, or the logs are empty, or a container could not be started.
 func (c *logsCommand) tellNothing(ctx context.Context) {
-	if c.quiet || c.wanted.Pods == nil {
-		return
-	}
-	pods, problems, err := c.backend.Pods(ctx, *c.wanted.Pods)
 	switch {
-	case err != nil:
-	case len(pods) > 0:
-		if c.show.gaps == 0 {
-			c.tellEmpty(pods)
+	case c.quiet:
+	case c.wanted.Pods != nil:
+		pods, problems, err := c.backend.Pods(ctx, *c.wanted.Pods)
+		switch {
+		case err != nil:
+		case len(pods) > 0:
+			c.tellEmpty(pods, nil)
+		case len(c.wanted.Pods.Names) == 0:
+			c.tellNoPods(problems)
 		}
-	case len(c.wanted.Pods.Names) == 0:
-		c.tellNoPods(problems)
+	case len(c.wanted.ContainerIDs) > 0:
+		if pods, alone, _, err := c.backend.Containers(ctx, nil, c.wanted.ContainerIDs); err == nil {
+			c.tellEmpty(pods, alone)
+		}
 	}
 }
 
@@ -50,45 +53,47 @@ func (c *logsCommand) tellNoPods(problems []string) {
 	}
 }
 
-// tellEmpty says why the logs of pods have no lines, if all lines were asked for.
-func (c *logsCommand) tellEmpty(pods []inventory.Pod) {
+// tellEmpty says why the logs of pods, and of containers in none, have no lines, if all lines were asked for and nothing else was told.
+func (c *logsCommand) tellEmpty(pods []inventory.Pod, alone []inventory.Container) {
 	q := &c.query
 	f := &q.Filter
-	if q.Tail == 0 || q.Runs != podlog.RunsCurrent || q.Since != nil || q.Until != nil || f.Grep != "" || f.Exclude != "" || f.MaxLevel != journal.LevelUnknown || len(f.Streams) > 0 {
+	if q.Tail == 0 || q.Runs != podlog.RunsCurrent || q.Since != nil || q.Until != nil ||
+		f.Grep != "" || f.Exclude != "" || f.MaxLevel != journal.LevelUnknown || len(f.Streams) > 0 || c.show.gaps > 0 {
 		return
 	}
 	var empty []string
 	for i := range pods {
-		p := &pods[i]
-		if len(p.Containers) == 0 {
-			empty = append(empty, fmt.Sprintf("pod %s/%s has no container yet, or none that has a log", p.Namespace, p.Name))
+		if len(pods[i].Containers) == 0 {
+			empty = append(empty, fmt.Sprintf("pod %s/%s has no container yet, or none that has a log", pods[i].Namespace, pods[i].Name))
 		}
-		for j := range p.Containers {
-			container := &p.Containers[j]
-			if !c.wants(container) {
-				continue
-			}
-			name := fmt.Sprintf("container %s of pod %s/%s", container.Name, p.Namespace, p.Name)
-			if neverStarted(container) {
-				why := strings.Trim(container.Reason+": "+container.Message, ": ")
-				fmt.Fprintln(c.Err, visible(name+" could not be started: "+firstNonEmpty(why, "why is not known")))
-				continue
-			}
-			empty = append(empty, "the log of "+name+" is empty")
+	}
+	for _, p := range placed(pods, alone) {
+		if !c.wants(p.container) {
+			continue
 		}
+		name := "container " + p.container.Name
+		if p.pod != nil {
+			name += fmt.Sprintf(" of pod %s/%s", p.pod.Namespace, p.pod.Name)
+		}
+		if neverStarted(p.container) {
+			why := strings.Trim(p.container.Reason+": "+p.container.Message, ": ")
+			fmt.Fprintln(c.Err, visible(name+" could not be started: "+firstNonEmpty(why, "why is not known")))
+			continue
+		}
+		empty = append(empty, "the log of "+name+" is empty")
 	}
 	if len(empty) == 1 {
 		fmt.Fprintln(c.Err, visible(empty[0]))
 	}
 }
 
-// wants reports whether the log of a container of a pod that is selected was asked for. Of a pod with several that is known only if they are
-// named.
+// wants reports whether the log of a container was asked for, of a pod or a container that is selected. Of a pod with several that is known only if
+// they are named.
 func (c *logsCommand) wants(container *inventory.Container) bool {
 	if len(c.wanted.Containers) > 0 {
 		return slices.Contains(c.wanted.Containers, container.Name)
 	}
-	return c.wanted.AllContainers || container.Type == inventory.TypeRegular || container.Type == inventory.TypeUnknown
+	return c.wanted.AllContainers || len(c.wanted.ContainerIDs) > 0 || container.Type == inventory.TypeRegular || container.Type == inventory.TypeUnknown
 }
 
 // neverStarted reports whether a container ended before it ran.

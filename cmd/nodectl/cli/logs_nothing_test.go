@@ -5,6 +5,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestLogsNothing(t *testing.T) {
 	}
 	silent := inventory.Container{Name: "silent", Type: inventory.TypeRegular, State: inventory.ContainerRunning}
 	setup := inventory.Container{Name: "setup", Type: inventory.TypeInit, State: inventory.ContainerExited, Started: time.Unix(1700000000, 0)}
-	n := &fakeNode{snapshot: inventory.Snapshot{Pods: []inventory.Pod{
+	n := &fakeNode{snapshot: inventory.Snapshot{Containers: []inventory.Container{{Name: "redis", ID: "abcdef0123456789"}}, Pods: []inventory.Pod{
 		{Namespace: "shop", Name: "broken-0", Containers: []inventory.Container{setup, failed}},
 		{Namespace: "shop", Name: "quiet-0", Containers: []inventory.Container{silent}},
 		{Namespace: "shop", Name: "new-0"},
@@ -41,6 +42,9 @@ func TestLogsNothing(t *testing.T) {
 		{"logs quiet-0 --tail 5 -o json", empty},
 		{"logs --all-pods --all-containers", notStarted},
 		{"logs --all-pods -n nowhere", "No resources found in nowhere namespace on this node.\n"},
+		{"logs redis", "the log of container redis is empty\n"},
+		{"logs abcdef01", "the log of container redis is empty\n"},
+		{"logs docker://abcdef01", "the log of container redis is empty\n"},
 		{"logs quiet-0 -f", empty},
 		{"logs quiet-0 -f --tail 0", ""},
 		{"logs --all-pods -n nowhere -f --tail 0", "No resources found in nowhere namespace on this node; waiting for one.\n"},
@@ -54,6 +58,16 @@ func TestLogsNothing(t *testing.T) {
 		if diff := cmp.Diff(tt.want, stderr); diff != "" || stdout != "" || code != ExitOK {
 			t.Errorf("%s: stdout %q, exit code %d, stderr (-want +got):\n%s", tt.line, stdout, code, diff)
 		}
+	}
+}
+
+// TestNearContainer: a container in no pod is near, too.
+func TestNearContainer(t *testing.T) {
+	t.Parallel()
+	n := &fakeNode{snapshot: inventory.Snapshot{Containers: []inventory.Container{{Name: "redis", ID: "abcdef0123456789"}}}}
+	_, stderr, code := runFake(t, n, "logs rediss")
+	if !strings.HasSuffix(stderr, "Try: nodectl logs redis\n") || code != ExitNotFound {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 }
 

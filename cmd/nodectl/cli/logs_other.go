@@ -22,8 +22,10 @@ import (
 // the error that says that it is no pod, which is returned if it is nothing else either.
 func (c *logsCommand) readOther(ctx context.Context, noPod error) error {
 	if c.root == "" && c.namespace == "" && isContainerName(c.word) {
-		err := c.read(ctx, inventory.LogSelector{ContainerIDs: []string{c.word}})
+		byID := inventory.LogSelector{ContainerIDs: []string{c.word}}
+		err := c.read(ctx, byID)
 		if !errors.Is(err, inventory.ErrNotFound) {
+			c.wanted = byID
 			return err
 		}
 		if looksLikeID(c.word) {

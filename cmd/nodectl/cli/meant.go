@@ -43,6 +43,14 @@ func familiarCommand(path, word string) string {
 	case "nodectl describe unit", "nodectl describe units", "nodectl describe service":
 		return "nodectl journal UNIT, or nodectl top unit UNIT"
 	}
+	switch workload := slices.Contains(workloadTypes(), word); {
+	case workload && path == "nodectl get":
+		return "nodectl get pods -o wide, which shows what made them"
+	case workload && path != "nodectl":
+		return path + " pod " + word + "/NAME"
+	case path == "nodectl describe" && word != "" && isContainerName(word):
+		return fmt.Sprintf("nodectl describe pod %s, or nodectl describe container %s", word, word)
+	}
 	return ""
 }
 

@@ -666,9 +666,19 @@ func TestTopErrors(t *testing.T) {
 	t.Parallel()
 	n := busyNode()
 	n.err = &inventory.NotFoundError{Kind: "pods", Name: "x"}
-	for _, args := range [][]string{{"top", "pod", "x"}, {"top", "container", "x"}, {"top", "pod", "x", "--since", "1m"}} {
-		if _, _, err := runTop(t, n, args...); hintOf(err) != "nodectl get pods" {
-			t.Errorf("%v: %v with hint %q", args, err, hintOf(err))
+	const list = "nodectl get pods"
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"top", "pod", "x"}, list},
+		{[]string{"top", "container", "x"}, list + ", or --id x if it is a container in no pod"},
+		{[]string{"top", "container", "deploy/x"}, list},
+		{[]string{"top", "container", "abcdef01"}, "--id abcdef01"},
+		{[]string{"top", "pod", "x", "--since", "1m"}, list},
+	} {
+		if _, _, err := runTop(t, n, tt.args...); hintOf(err) != tt.want {
+			t.Errorf("%v: %v with hint %q, want %q", tt.args, err, hintOf(err), tt.want)
 		}
 	}
 	if _, _, err := runTop(t, n, "top", "unit", "x"); hintOf(err) != "nodectl top unit" {
