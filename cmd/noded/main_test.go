@@ -103,7 +103,7 @@ func run(t *testing.T, cmd *exec.Cmd, socket string) *process {
 
 func (p *process) waitFor(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.log.String(), text); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(p.log.String(), text); time.Sleep(5 * time.Millisecond) {
 		select {
 		case <-p.ended:
 			if !strings.Contains(p.log.String(), text) {
@@ -123,7 +123,7 @@ func (p *process) exitCode(t *testing.T) int {
 	select {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("noded does not end:\n%s", p.log)
 		return -1
 	}

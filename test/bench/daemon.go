@@ -52,7 +52,7 @@ func startConfigured(ctx context.Context, bin, journal, engine, settings string)
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for range 500 {
+	for range 6000 {
 		if _, err := os.Stat(socket); err == nil {
 			// Let the start settle before memory is looked at.
 			time.Sleep(2 * time.Second)

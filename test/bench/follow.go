@@ -24,7 +24,7 @@ const (
 	// burst is the number of entries by which journald's own speed is measured.
 	burst = 200_000
 	// quiet is how long nothing may arrive before what is missing counts as lost.
-	quiet = 15 * time.Second
+	quiet = time.Minute
 
 	journaldConfig = "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nRateLimitBurst=0\nSystemMaxUse=4G\nForwardToSyslog=no\nForwardToWall=no\nForwardToConsole=no\n"
 

@@ -203,7 +203,7 @@ func cpuTimeOf(pid int) time.Duration {
 
 // childOf waits for the child of nsenter, which is the process in the node.
 func childOf(ctx context.Context, pid int) (int, error) {
-	for range 500 {
+	for range 6000 {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pid))
 		if err != nil {
 			return 0, err

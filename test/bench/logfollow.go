@@ -98,7 +98,7 @@ func startLocal(ctx context.Context, count int, args []string, pids ...int) (*fo
 
 // warm writes lines without a number until a follower prints one.
 func (f *follower) warm(ctx context.Context, to *os.File) error {
-	for range 300 {
+	for range 1200 {
 		if _, err := fmt.Fprintf(to, "%s stdout F %swarm\n", time.Now().UTC().Format(time.RFC3339Nano), entryWord); err != nil {
 			return err
 		}

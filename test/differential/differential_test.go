@@ -69,7 +69,7 @@ type result struct {
 
 func run(t *testing.T, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Env = environment()
@@ -160,7 +160,7 @@ func start(t *testing.T, p programs, dir, engine string) string {
 			t.Errorf("noded: %v\n%s", err, stderr.Bytes())
 		}
 	})
-	for range 500 {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if _, err := os.Stat(socket); err == nil {
 			return "unix://" + socket
 		}

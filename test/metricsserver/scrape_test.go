@@ -118,7 +118,7 @@ func TestScrape(t *testing.T) {
 	t.Parallel()
 	source := new(node)
 	scraper, err := resource.NewForConfig(&client.KubeletClientConfig{
-		Client: rest.Config{Timeout: 10 * time.Second}, AddressTypePriority: []corev1.NodeAddressType{corev1.NodeInternalIP}, Scheme: "http", DefaultPort: serve(t, source),
+		Client: rest.Config{Timeout: 2 * time.Minute}, AddressTypePriority: []corev1.NodeAddressType{corev1.NodeInternalIP}, Scheme: "http", DefaultPort: serve(t, source),
 	})
 	if err != nil {
 		t.Fatal(err)
