@@ -356,6 +356,31 @@ func TestFollowLateLine(t *testing.T) {
 	}
 }
 
+// TestCopyBeforeTruncate: a file whose copy is there already, and which has not been emptied yet, is not read twice.
+func TestCopyBeforeTruncate(t *testing.T) {
+	t.Parallel()
+	for _, compressed := range []bool{false, true} {
+		tr := newTree(t)
+		tr.write("0.log.20261123-200100", lines(0, 10))
+		if compressed {
+			tr.compress("0.log.20261123-200100")
+		}
+		tr.write("0.log", lines(0, 12))
+		f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, podlog.NewQuery())
+		f.wait(12)
+		// What came after the copy is lost when it is emptied, but has been read.
+		if err := os.Truncate(filepath.Join(tr.dir, "0.log"), 0); err != nil {
+			t.Fatal(err)
+		}
+		tr.append("0.log", lines(12, 14))
+		got := f.wait(14)
+		f.stop()
+		if d := cmp.Diff(texts(0, 14), got); d != "" {
+			t.Errorf("compressed %v: %s", compressed, d)
+		}
+	}
+}
+
 func TestFollowCopyTruncate(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)

@@ -298,12 +298,15 @@ func (o *opening) before(links []link, end int) []link {
 // after returns the entries after the file that is read, and whether that is among them.
 func (c *chain) after(entries []entry) (later []entry, found bool) {
 	first := &c.links[0]
-	for i := range entries {
-		if c.is(first, &entries[i]) {
-			first.renamed(entries[i])
-			c.earlier.noteBefore(entries, &entries[i])
-			return entries[i+1:], true
-		}
+	// A compressed copy of a file that is still there is another one.
+	i := slices.IndexFunc(entries, first.entry.is)
+	if i < 0 {
+		i = slices.IndexFunc(entries, func(e entry) bool { return c.is(first, &e) })
+	}
+	if i >= 0 {
+		first.renamed(entries[i])
+		c.earlier.noteBefore(entries, &entries[i])
+		return entries[i+1:], true
 	}
 	return slices.DeleteFunc(entries, func(e entry) bool { return e.run < first.entry.run || c.earlier.has(e) }), false
 }

@@ -450,10 +450,12 @@ func (r *reader) findCopy(seg *segment, offset int64) *segment {
 // one that is written to any more. found is false if the file is not there any more, so that others may be missing between.
 func (r *reader) next(entries []entry) (next *entry, following, found bool) {
 	of := ofRun(entries, r.seg.entry.run)
-	for i := range of {
-		if !r.same(&of[i]) {
-			continue
-		}
+	// A compressed copy of a file that is still there is another one.
+	at := slices.IndexFunc(of, func(e entry) bool { return e.inode == r.seg.inode && e.device == r.seg.device })
+	if at < 0 {
+		at = slices.IndexFunc(of, func(e entry) bool { return r.same(&e) })
+	}
+	if i := at; i >= 0 {
 		r.seg.entry = of[i]
 		r.earlier.noteBefore(of, &of[i])
 		if i+1 < len(of) {
@@ -532,13 +534,31 @@ func (r *reader) move(next *entry, entries []entry, found bool) state {
 		}
 		r.gap(g)
 	}
+	at := r.copied(seg)
 	r.retire()
 	r.seg, r.drop, r.given, r.settling = seg, 0, 0, time.Time{}
 	r.earlier.noteBefore(entries, next)
 	r.isShort = false
-	r.scan.use(seg, 0, -1)
+	r.scan.use(seg, at, -1)
 	r.keep()
 	return hasRecord
+}
+
+// copied returns how much of the next file has been read already: all that is in the file before, if that is a copy of it. The next one has not been
+// emptied yet then, as copytruncate does once the copy is there. Only who follows sees that moment often enough.
+func (r *reader) copied(next *segment) int64 {
+	if !r.plan.Follow || !next.entry.live || r.seg.entry.run != next.entry.run {
+		return 0
+	}
+	copied, id := r.seg.identity(), next.identity()
+	if copied == nil || id == nil || copied.Fingerprint != id.Fingerprint {
+		return 0
+	}
+	offset := r.scan.offset()
+	if size, err := next.size(); err != nil || size < offset {
+		return 0
+	}
+	return offset
 }
 
 // finish gives what a file ends with, before one of a run is read. It reports whether there is such a record, which take has looked
@@ -587,10 +607,11 @@ func (r *reader) moveKept(broken bool) (st state, kept bool) {
 		}
 		r.gap(g)
 	}
-	r.retire()
 	next.seg.source = &r.target.Source
+	at := r.copied(next.seg)
+	r.retire()
 	r.seg, r.drop, r.given, r.settling = next.seg, 0, 0, time.Time{}
-	r.scan.use(r.seg, 0, -1)
+	r.scan.use(r.seg, at, -1)
 	return hasRecord, true
 }
 
