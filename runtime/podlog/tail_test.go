@@ -59,8 +59,8 @@ func TestTailOfMany(t *testing.T) {
 				if d := cmp.Diff(all.texts[max(0, len(all.texts)-n):], last.texts, cmpEmpty); d != "" {
 					t.Fatalf("tail %d: %s", n, d)
 				}
-				if d := cmp.Diff(all.positions[max(0, len(all.texts)-n):], last.positions); d != "" {
-					t.Fatalf("positions of tail %d: %s", n, d)
+				if want := all.positions[max(0, len(all.texts)-n):]; !slices.Equal(want, last.positions) {
+					t.Fatalf("positions of tail %d: %s", n, cmp.Diff(want, last.positions))
 				}
 			}
 		})
