@@ -78,6 +78,8 @@ type link struct {
 	unsure bool
 	// lost is what was in files that were given up before this one.
 	lost loss
+	// earlier is what is before it, in a link that was taken out of its chain.
+	earlier earlier
 }
 
 // loss is records that are gone.
@@ -223,6 +225,7 @@ func (k *keeper) take(r *reader) link {
 	next := &c.links[1]
 	c.earlier.note(&c.links[0].entry)
 	out := *next
+	out.earlier = c.earlier
 	k.logs.kept.Add(-next.removed)
 	next.file, next.opened = next.seg.identity(), next.seg.file
 	next.seg, next.removed, next.lost, next.unsure = nil, 0, loss{}, false

@@ -43,9 +43,12 @@ type earlier struct {
 }
 
 // note takes in that a file is before.
-func (p *earlier) note(e *entry) {
-	if e.run > p.run || e.run == p.run && e.rotation > p.rotation {
-		p.run, p.rotation = e.run, e.rotation
+func (p *earlier) note(e *entry) { p.join(earlier{e.run, e.rotation}) }
+
+// join takes in what is known to be before elsewhere.
+func (p *earlier) join(other earlier) {
+	if other.run > p.run || other.run == p.run && other.rotation > p.rotation {
+		*p = other
 	}
 }
 

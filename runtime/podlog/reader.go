@@ -90,9 +90,10 @@ type reader struct {
 	changed bool
 	// settling is when to look again; zero if no rotation is under way.
 	settling time.Time
-	// waited: there was nothing, and the file may have been emptied since.
-	waited bool
-	looked int
+	// waited: there was nothing, and the file may have been emptied since. unread: nor was there a line in the file that is written to when it
+	// was opened.
+	waited, unread bool
+	looked         int
 	// listed: it is in merge.look.
 	listed bool
 }
@@ -227,6 +228,10 @@ func (r *reader) advance(ctx context.Context) (state, error) {
 				return st, nil
 			}
 			r.keep()
+		}
+		if r.unread && r.seg.identity() != nil {
+			r.unread = false
+			r.missed()
 		}
 		err := r.scan.next(&r.head)
 		if err == nil {
@@ -419,6 +424,36 @@ func (r *reader) truncated() bool {
 	return true
 }
 
+// missed goes to the first one of the files that came before the one that is read, in which there was nothing until now: it had lines
+// meanwhile, was copied and emptied.
+func (r *reader) missed() {
+	if !r.plan.Follow {
+		return
+	}
+	entries, err := r.list()
+	if err != nil {
+		return
+	}
+	of := ofRun(entries, r.seg.entry.run)
+	this := entry{inode: r.seg.inode, device: r.seg.device}
+	for i := range slices.IndexFunc(of, this.is) {
+		e := &of[i]
+		if e.rotation == "" || r.earlier.has(*e) || r.begins(e, r.seg.id.Fingerprint) {
+			continue
+		}
+		seg, err := r.open(e)
+		if err != nil {
+			continue
+		}
+		r.seg.close()
+		r.seg, r.changed = seg, true
+		r.earlier.noteBefore(of, e)
+		r.scan.use(seg, 0, -1)
+		r.keep()
+		return
+	}
+}
+
 // findCopy opens the file that has what the segment had, up to an offset.
 func (r *reader) findCopy(seg *segment, offset int64) *segment {
 	if seg.id == nil {
@@ -538,7 +573,7 @@ func (r *reader) move(next *entry, entries []entry, found bool) state {
 	r.retire()
 	r.seg, r.drop, r.given, r.settling = seg, 0, 0, time.Time{}
 	r.earlier.noteBefore(entries, next)
-	r.isShort = false
+	r.isShort, r.unread = false, seg.isUnread()
 	r.scan.use(seg, at, -1)
 	r.keep()
 	return hasRecord
@@ -610,7 +645,8 @@ func (r *reader) moveKept(broken bool) (st state, kept bool) {
 	next.seg.source = &r.target.Source
 	at := r.copied(next.seg)
 	r.retire()
-	r.seg, r.drop, r.given, r.settling = next.seg, 0, 0, time.Time{}
+	r.earlier.join(next.earlier)
+	r.seg, r.drop, r.given, r.settling, r.unread = next.seg, 0, 0, time.Time{}, next.seg.isUnread()
 	r.scan.use(r.seg, at, -1)
 	return hasRecord, true
 }

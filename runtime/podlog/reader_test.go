@@ -129,6 +129,30 @@ func TestLateReached(t *testing.T) {
 	}
 }
 
+// A file that is written, copied and emptied between two looks is read from its copies.
+func TestCopyTruncateUnread(t *testing.T) {
+	t.Parallel()
+	r, file := rotated(t)
+	for i, name := range []string{"0.log.20261123-200001", "0.log.20261123-200002"} {
+		appendTo(t, file(name), 10*i+10, 10*i+20)
+	}
+	appendTo(t, file("0.log"), 30, 40)
+	for i := 10; i < 40; i++ {
+		st, err := r.advance(t.Context())
+		for st == waits && err == nil { // until a file has settled
+			time.Sleep(time.Millisecond)
+			r.changed = true
+			st, err = r.advance(t.Context())
+		}
+		if want := fmt.Sprintf("line %d", i); st != hasRecord || err != nil || string(r.head.Text) != want {
+			t.Fatalf("got %v, %v, %q, want %q", st, err, r.head.Text, want)
+		}
+	}
+	if len(r.gaps) > 0 {
+		t.Error(r.gaps)
+	}
+}
+
 func BenchmarkAfterRotation(b *testing.B) {
 	r, file := rotated(b)
 	const count = 100_000

@@ -121,6 +121,9 @@ func (s *segment) identity() *File {
 	return s.id
 }
 
+// isUnread reports whether there is no line yet in the file that is written to.
+func (s *segment) isUnread() bool { return s.entry.live && s.file != nil && s.identity() == nil }
+
 // replaced reports whether the file that is written to begins with another line now. It is asked before each read, which without that would be
 // of the middle of another log if that is longer already.
 func (s *segment) replaced() bool {

@@ -187,6 +187,7 @@ func (r *reader) beginAt(e *entry, offset, drop int64) error {
 	// Who goes on after a break begins there, even if no record has come.
 	r.reached = Position{Run: e.run, Inode: seg.inode, Offset: max(offset, drop)}
 	r.reached.Pending = r.reached.Offset - offset
+	r.unread = seg.isUnread()
 	if id := seg.identity(); id != nil {
 		r.reached.Fingerprint = id.Fingerprint
 	}
