@@ -185,7 +185,7 @@ func checkBytes(t *testing.T, path string, content []byte) {
 			t.Errorf("a good file: %d failures (%s), backwards differs (-forward +backward):\n%s", mapped.Failed, mapped.First, diff)
 		}
 	}
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > 30*time.Second { // on a busy machine
 		t.Errorf("%d bytes took %v", len(content), took)
 	}
 }

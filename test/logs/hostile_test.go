@@ -33,10 +33,10 @@ const (
 	canaryLine = "2026-03-01T00:00:00Z stdout F " + canary + "\n"
 	goodLine   = "2026-03-01T00:00:01Z stdout F a good line\n"
 	// quick is how much processor time a read of something hostile may take, blocked after how long it is held to block, on a busy machine.
-	quick   = 2 * time.Second
+	quick   = 6 * time.Second
 	blocked = 2 * time.Minute
 	// mostMemory is how much resident memory it may add.
-	mostMemory = 64 << 20
+	mostMemory = 96 << 20
 )
 
 // traps are what can stand in the place of a log file.
@@ -166,7 +166,7 @@ func readHostile(t *testing.T, root, dir string, q podlog.Query, good bool) *col
 	case q.Follow:
 		moment = 300 * time.Millisecond
 	case q.Reverse:
-		moment = quick // backwards, a line is looked for from its end again and again
+		moment = 2 * time.Second // backwards, a line is looked for from its end again and again
 	}
 	if good {
 		c.onRecord = func() {

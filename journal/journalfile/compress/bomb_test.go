@@ -53,7 +53,7 @@ func TestBombs(t *testing.T) { //nolint:paralleltest // see above
 				if n := allocated() - before; n > 2*limit+8<<20 {
 					t.Errorf("%s allocated %d bytes", call.name, n)
 				}
-				if took := time.Since(begin); took > 2*time.Second {
+				if took := time.Since(begin); took > 30*time.Second { // on a busy machine
 					t.Errorf("%s took %v", call.name, took)
 				}
 			}
