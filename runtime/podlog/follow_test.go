@@ -381,6 +381,20 @@ func TestCopyBeforeTruncate(t *testing.T) {
 	}
 }
 
+// TestSameBeginning: a file that begins as the one before does, and is no copy of it, is read whole.
+func TestSameBeginning(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t)
+	tr.write("0.log.20261123-200100", lines(0, 10))
+	tr.write("0.log", lines(0, 1)+lines(20, 40))
+	f := follow(t, tr.watchedLogs(), podlog.Fixed{tr.target()}, podlog.NewQuery())
+	got := f.wait(31)
+	f.stop()
+	if d := cmp.Diff(slices.Concat(texts(0, 10), texts(0, 1), texts(20, 40)), got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestFollowCopyTruncate(t *testing.T) {
 	t.Parallel()
 	tr := newTree(t)

@@ -4,6 +4,7 @@
 package podlog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -593,8 +594,21 @@ func (r *reader) copied(next *segment) int64 {
 	if size, err := next.size(); err != nil || size < offset {
 		return 0
 	}
+	// Files that are not copies can begin alike.
+	ends := make([]byte, 2*min(offset, copiedBytes))
+	one, other := ends[:len(ends)/2], ends[len(ends)/2:]
+	from := offset - int64(len(one))
+	if n, _ := r.seg.readAt(one, from); n < len(one) {
+		return 0
+	}
+	if n, _ := next.readAt(other, from); n < len(other) || !bytes.Equal(one, other) {
+		return 0
+	}
 	return offset
 }
+
+// copiedBytes is how much at its end a copy is compared in.
+const copiedBytes = 4 << 10
 
 // finish gives what a file ends with, before one of a run is read. It reports whether there is such a record, which take has looked
 // at; call it until there is none.
