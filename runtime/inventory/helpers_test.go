@@ -80,6 +80,7 @@ func answering(pods ...Pod) *fakeSource {
 type fakeTree struct {
 	mu      sync.Mutex
 	pods    []logtree.Pod
+	omitted logtree.Omitted
 	err     error
 	lists   int
 	changed func()
@@ -87,11 +88,11 @@ type fakeTree struct {
 }
 
 // Pods implements tree.
-func (f *fakeTree) Pods() ([]logtree.Pod, int, error) {
+func (f *fakeTree) Pods() ([]logtree.Pod, logtree.Omitted, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lists++
-	return f.pods, 0, f.err
+	return f.pods, f.omitted, f.err
 }
 
 func (f *fakeTree) watch(ctx context.Context, _ *dirwatch.Hub, changed func()) {

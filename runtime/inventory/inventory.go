@@ -71,7 +71,7 @@ type Inventory struct {
 
 // tree is what an inventory needs of a log tree.
 type tree interface {
-	Pods() (pods []logtree.Pod, skipped int, err error)
+	Pods() (pods []logtree.Pod, omitted logtree.Omitted, err error)
 	// watch calls changed when it has begun to watch, and after changes, until ctx ends.
 	watch(ctx context.Context, hub *dirwatch.Hub, changed func())
 	// newestLog is when something was last written to the logs of a pod.
@@ -170,14 +170,15 @@ func (i *Inventory) live() bool {
 // once makes a snapshot without Run.
 func (i *Inventory) once() *Snapshot {
 	var pods []logtree.Pod
+	var omitted logtree.Omitted
 	var err error
 	if i.tree != nil {
-		pods, _, err = i.tree.Pods()
+		pods, omitted, err = i.tree.Pods()
 	}
-	return i.join(pods, err)
+	return i.join(pods, omitted, err)
 }
 
-func (i *Inventory) join(pods []logtree.Pod, err error) *Snapshot {
+func (i *Inventory) join(pods []logtree.Pod, omitted logtree.Omitted, err error) *Snapshot {
 	all := make([]known, len(i.sources))
 	for j, s := range i.sources {
 		all[j].pods, all[j].containers, all[j].status = s.State()
@@ -186,6 +187,7 @@ func (i *Inventory) join(pods []logtree.Pod, err error) *Snapshot {
 		}
 	}
 	s := join(all, pods, err)
+	s.Problems = append(s.Problems, omissions(omitted)...)
 	if i.tree != nil {
 		s.newestLog = i.tree.newestLog
 	}
@@ -228,6 +230,7 @@ type refresher struct {
 	inventory *Inventory
 	began     time.Time
 	pods      []logtree.Pod
+	omitted   logtree.Omitted
 	err       error
 	// treeDirty: the tree is to be listed, not before treeNext, and in any case at treeLast. dirty: a snapshot is to be made, not
 	// before next.
@@ -312,20 +315,20 @@ func rest(began time.Time, busy int, longest time.Duration) time.Time {
 
 // list lists the tree.
 func (r *refresher) list(began time.Time) {
-	pods, skipped, err := r.inventory.tree.Pods()
+	pods, omitted, err := r.inventory.tree.Pods()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && r.pods != nil {
-		pods = r.pods // what was there will do until it can be read again
+		pods, omitted = r.pods, r.omitted // what was there will do until it can be read again
 	}
-	if errorText(err) != errorText(r.err) || !reflect.DeepEqual(pods, r.pods) {
+	if errorText(err) != errorText(r.err) || omitted != r.omitted || !reflect.DeepEqual(pods, r.pods) {
 		r.dirty = true
 	}
 	if err != nil && errorText(err) != errorText(r.err) {
 		r.inventory.logger.Info("the log tree cannot be listed", "err", err)
 	}
-	if skipped > 0 && len(pods) != len(r.pods) {
-		r.inventory.logger.Debug("names in the log tree are not those of pods", "skipped", skipped)
+	if omitted != r.omitted {
+		r.inventory.logger.Debug("the list of the log tree leaves something out", "names", omitted.Names, "unreadable", omitted.Unreadable, "full", omitted.Full)
 	}
-	r.pods, r.err, r.treeDirty, r.treeNext = pods, err, false, rest(began, busyTree, longestTreePause)
+	r.pods, r.omitted, r.err, r.treeDirty, r.treeNext = pods, omitted, err, false, rest(began, busyTree, longestTreePause)
 	again := relist
 	if err != nil {
 		again = relistMissing
@@ -343,7 +346,7 @@ func errorText(err error) string {
 // publish makes a snapshot and tells the subscribers.
 func (r *refresher) publish() {
 	i, began := r.inventory, time.Now()
-	s := i.join(r.pods, r.err)
+	s := i.join(r.pods, r.omitted, r.err)
 	s.fresh = freshPods(s, i.current.Load(), began)
 	i.current.Store(s)
 	r.dirty, r.next = false, rest(began, busy, longestPause)

@@ -122,6 +122,14 @@ func TestProblems(t *testing.T) {
 			[]string{"no container runtime is here: pods are known by their logs only"},
 		},
 		{"no tree", answering(web), &fakeTree{err: errMissing}, []string{"the directory of the logs does not exist"}},
+		{"names that are no pods", answering(web), &fakeTree{omitted: logtree.Omitted{Names: 3}}, nil},
+		{
+			"parts of the tree cannot be read", answering(web), &fakeTree{omitted: logtree.Omitted{Unreadable: 2, Full: 1}},
+			[]string{
+				"directories beneath that of the logs cannot be read (2): pods and containers that only their logs tell of are missing",
+				"directories of logs have too much in them (1): not all is known of their pods and containers",
+			},
+		},
 		{"tree cannot be read", answering(web), &fakeTree{err: fs.ErrPermission}, []string{"the directory of the logs cannot be read: permission denied"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -241,3 +241,15 @@ func nameOf(r *RuntimeStatus) string {
 	}
 	return r.Name + " (" + r.Socket + ")"
 }
+
+// omissions say what is not known because the log tree was not listed whole.
+func omissions(o logtree.Omitted) []string {
+	var out []string
+	if o.Unreadable > 0 {
+		out = append(out, fmt.Sprintf("directories beneath that of the logs cannot be read (%d): pods and containers that only their logs tell of are missing", o.Unreadable))
+	}
+	if o.Full > 0 {
+		out = append(out, fmt.Sprintf("directories of logs have too much in them (%d): not all is known of their pods and containers", o.Full))
+	}
+	return out
+}

@@ -9,7 +9,7 @@
 // where RUN counts the restarts of the container, and UID is that of the pod, or for a static pod the hash of its configuration.
 //
 //	tree := logtree.New(safefs.NewRoot("/var/log/pods"))
-//	pods, skipped, err := tree.Pods()
+//	pods, omitted, err := tree.Pods()
 //
 // It reads names only; package podlog reads the files.
 //

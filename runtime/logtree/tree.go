@@ -48,32 +48,41 @@ type Tree struct{ root *safefs.Root }
 // New returns a tree. The directory need not exist.
 func New(root *safefs.Root) *Tree { return &Tree{root: root} }
 
-// Pods lists the pods by namespace, name and UID. Names that are not those of pods or containers are left out and counted in
-// skipped, as are directories of which not everything was looked at because there is too much in them. A tree
-// that does not exist is an fs.ErrNotExist.
-func (t *Tree) Pods() (pods []Pod, skipped int, err error) {
+// Omitted counts what a list of pods leaves out.
+type Omitted struct {
+	// Names are not those of pods or containers, or not of directories.
+	Names int
+	// Unreadable are directories that could not be read, as the user may not.
+	Unreadable int
+	// Full are directories with more in them than is looked at.
+	Full int
+}
+
+// Pods lists the pods by namespace, name and UID. What is left out is counted. A tree that does not exist is an fs.ErrNotExist.
+func (t *Tree) Pods() (pods []Pod, omitted Omitted, err error) {
 	root, err := t.root.OpenDir(".")
 	if err != nil {
-		return nil, 0, fmt.Errorf("list pod logs: %w", err)
+		return nil, Omitted{}, fmt.Errorf("list pod logs: %w", err)
 	}
 	defer root.Close()
 	names, more, err := root.Names(maxPods)
 	if err != nil {
-		return nil, 0, fmt.Errorf("list pod logs in %s: %w", t.root.Path(), err)
+		return nil, Omitted{}, fmt.Errorf("list pod logs in %s: %w", t.root.Path(), err)
 	}
 	l := lister{left: maxNames}
 	if more {
-		l.skipped++
+		l.omitted.Full++
 	}
 	slices.Sort(names)
 	pods = make([]Pod, 0, len(names))
 	for _, name := range names {
 		p, ok := parsePod(name)
-		if ok {
-			p.Containers, ok = l.containers(root, name)
-		}
 		if !ok {
-			l.skipped++
+			l.omitted.Names++
+			continue
+		}
+		if p.Containers, err = l.containers(root, name); err != nil {
+			l.omit(err)
 			continue
 		}
 		pods = append(pods, p)
@@ -82,66 +91,75 @@ func (t *Tree) Pods() (pods []Pod, skipped int, err error) {
 	slices.SortFunc(pods, func(a, b Pod) int {
 		return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name), strings.Compare(a.UID, b.UID))
 	})
-	return pods, l.skipped, nil
+	return pods, l.omitted, nil
 }
 
 // lister counts what Pods looks at.
 type lister struct {
 	// left is how many names can still be looked at.
-	left, skipped int
+	left    int
+	omitted Omitted
+}
+
+// omit counts what could not be looked at. What has just been removed is not missing.
+func (l *lister) omit(err error) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, safefs.ErrUnsafe):
+		l.omitted.Names++
+	default:
+		l.omitted.Unreadable++
+	}
 }
 
 // names returns the names in a directory, as many as are left.
-func (l *lister) names(d *safefs.Dir, most int) ([]string, bool) {
+func (l *lister) names(d *safefs.Dir, most int) ([]string, error) {
 	names, more, err := d.Names(min(most, l.left))
-	if err != nil {
-		return nil, false
-	}
 	if more {
-		l.skipped++
+		l.omitted.Full++
 	}
 	l.left -= len(names)
-	return names, true
+	return names, err
 }
 
-// containers lists the containers of a pod. A directory that has just been removed is not skipped but empty.
-func (l *lister) containers(root *safefs.Dir, pod string) ([]Container, bool) {
+// containers lists the containers of a pod. A directory that has just been removed may be empty.
+func (l *lister) containers(root *safefs.Dir, pod string) ([]Container, error) {
 	dir, err := root.OpenDir(pod)
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
 	defer dir.Close()
-	names, ok := l.names(dir, maxContainers)
-	if !ok {
-		return nil, false
+	names, err := l.names(dir, maxContainers)
+	if err != nil {
+		return nil, err
 	}
 	containers := make([]Container, 0, len(names))
 	for _, name := range names {
-		c := Container{Name: name}
-		ok := isLabel(name)
-		if ok {
-			c.Runs, ok = l.runs(dir, name)
-		}
-		if !ok {
-			l.skipped++
+		if !isLabel(name) {
+			l.omitted.Names++
 			continue
 		}
-		containers = append(containers, c)
+		runs, err := l.runs(dir, name)
+		if err != nil {
+			l.omit(err)
+			continue
+		}
+		containers = append(containers, Container{Name: name, Runs: runs})
 	}
 	slices.SortFunc(containers, func(a, b Container) int { return strings.Compare(a.Name, b.Name) })
-	return containers, true
+	return containers, nil
 }
 
 // runs lists the runs of a container that have a file.
-func (l *lister) runs(pod *safefs.Dir, container string) ([]uint32, bool) {
+func (l *lister) runs(pod *safefs.Dir, container string) ([]uint32, error) {
 	dir, err := pod.OpenDir(container)
 	if err != nil {
-		return nil, false
+		return nil, err
 	}
 	defer dir.Close()
-	names, ok := l.names(dir, maxFiles)
-	if !ok {
-		return nil, false
+	names, err := l.names(dir, maxFiles)
+	if err != nil {
+		return nil, err
 	}
 	var runs []uint32
 	for _, name := range names {
@@ -158,7 +176,7 @@ func (l *lister) runs(pod *safefs.Dir, container string) ([]uint32, bool) {
 		}
 	}
 	slices.Sort(runs)
-	return slices.Clip(slices.Compact(runs)), true
+	return slices.Clip(slices.Compact(runs)), nil
 }
 
 // LastWrite returns when something was last written to a log of a pod, whose directory is dir, or made or renamed there. It is

@@ -68,7 +68,7 @@ func TestPods(t *testing.T) {
 		"kube_system_"+uid+"/",
 		"file",
 	)
-	got, skipped, err := newTree(dir).Pods()
+	got, omitted, err := newTree(dir).Pods()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,8 @@ func TestPods(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Pods (-want +got):\n%s", diff)
 	}
-	if want := 3; skipped != want { // Not_A_Container and the two files
-		t.Errorf("%d skipped, want %d", skipped, want)
+	if want := (Omitted{Names: 3}); omitted != want { // Not_A_Container and the two files
+		t.Errorf("omitted %+v, want %+v", omitted, want)
 	}
 }
 
@@ -122,7 +122,7 @@ func TestLinks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, skipped, err := newTree(dir).Pods()
+	got, omitted, err := newTree(dir).Pods()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +132,8 @@ func TestLinks(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Pods (-want +got):\n%s", diff)
 	}
-	if skipped != 4 {
-		t.Errorf("%d skipped, want 4", skipped)
+	if want := (Omitted{Names: 4}); omitted != want {
+		t.Errorf("omitted %+v, want %+v", omitted, want)
 	}
 	if _, err := newTree(dir).LastWrite("x_y_z"); !errors.Is(err, safefs.ErrUnsafe) {
 		t.Errorf("LastWrite of a link = %v, want ErrUnsafe", err)
@@ -177,7 +177,7 @@ func TestRubbish(t *testing.T) {
 		names = append(names, fmt.Sprintf("a_b_d/c%d/", i))
 	}
 	write(t, dir, append(names, "a_b_e/web/1.log")...)
-	pods, skipped, err := newTree(dir).Pods()
+	pods, omitted, err := newTree(dir).Pods()
 	if err != nil || len(pods) != 3 {
 		t.Fatalf("%d pods, %v", len(pods), err)
 	}
@@ -194,8 +194,8 @@ func TestRubbish(t *testing.T) {
 	if diff := cmp.Diff(web, pods[2].Containers); diff != "" {
 		t.Error(diff)
 	}
-	if skipped != 2 {
-		t.Errorf("%d skipped, want 2", skipped)
+	if want := (Omitted{Full: 2}); omitted != want {
+		t.Errorf("omitted %+v, want %+v", omitted, want)
 	}
 }
 
@@ -207,11 +207,11 @@ func TestHuge(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	start := time.Now()
-	pods, skipped, err := newTree(dir).Pods()
+	pods, omitted, err := newTree(dir).Pods()
 	took := time.Since(start)
 	runtime.ReadMemStats(&after)
-	if err != nil || skipped != 0 || len(pods) != 20_000 {
-		t.Fatalf("%d pods, %d skipped, %v", len(pods), skipped, err)
+	if err != nil || omitted != (Omitted{}) || len(pods) != 20_000 {
+		t.Fatalf("%d pods, omitted %+v, %v", len(pods), omitted, err)
 	}
 	files := 0
 	for _, p := range pods {
@@ -231,8 +231,8 @@ func TestHuge(t *testing.T) {
 	}
 	t.Logf("%v, %d MiB allocated", took, (after.TotalAlloc-before.TotalAlloc)>>20)
 	write(t, dir, "z_z_z/web/0.log")
-	if pods, skipped, err = newTree(dir).Pods(); err != nil || skipped != 1 || len(pods) != maxPods {
-		t.Errorf("%d pods, %d skipped, %v, want %d and 1", len(pods), skipped, err, maxPods)
+	if pods, omitted, err = newTree(dir).Pods(); err != nil || omitted != (Omitted{Full: 1}) || len(pods) != maxPods {
+		t.Errorf("%d pods, omitted %+v, %v, want %d and one full", len(pods), omitted, err, maxPods)
 	}
 }
 
