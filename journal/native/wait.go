@@ -141,9 +141,14 @@ func (r *reader) Tails() ([]journal.Header, error) {
 	if r.closed {
 		return nil, errClosed
 	}
-	if !r.tails.Known() {
-		files, _ := r.set.Inspect()
-		r.tails.Set(files)
+	for !r.tails.Known() {
+		// Entries that are told here are to be reached by Next, so these must be the files that are read.
+		if r.sync() {
+			r.told = false
+		}
+		if files, _ := r.set.Inspect(); r.set.Version() == r.version {
+			r.tails.Set(files)
+		}
 	}
 	return r.tails.List(), nil
 }
