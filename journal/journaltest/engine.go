@@ -46,6 +46,7 @@ func TestEngine(t *testing.T, engine journal.Engine) {
 	t.Run("parallel", s.testParallel)
 	t.Run("append", s.testAppend)
 	t.Run("rotate", s.testRotate)
+	t.Run("tails of a new file", s.testTailsOfNewFile)
 	t.Run("vacuum", s.testVacuum)
 	t.Run("vacuum in the middle", s.testVacuumMiddle)
 	t.Run("damaged", s.testDamaged)

@@ -202,6 +202,37 @@ func (s suite) testRotate(t *testing.T) {
 	}
 }
 
+// testTailsOfNewFile: what Tails tells is there to be read, in a file too that was not known before. A follower that does not get it takes
+// it for lost.
+func (s suite) testTailsOfNewFile(t *testing.T) {
+	t.Parallel()
+	l := newLog(t)
+	l.append(5)
+	r := s.open(t, journal.Source{Directory: filepath.Dir(l.dir)})
+	Require(t, r.Seek(journal.Head()))
+	follow(t, r, 4)
+	_, err := r.Wait(t.Context())
+	Require(t, err)
+	// What is known of the files is old.
+	time.Sleep(500 * time.Millisecond)
+	l.rotate()
+	l.append(3)
+	tails, err := r.Tails()
+	Require(t, err)
+	if len(tails) != 1 || tails[0].Seqnum != 8 {
+		t.Fatalf("tails %+v, want entry 8", tails)
+	}
+	for want := uint64(6); want <= 8; want++ {
+		if e, err := r.Next(); err != nil || e.Header().Seqnum != want {
+			t.Fatalf("Next = %v, %v, want entry %d", e, err, want)
+		}
+	}
+	for change := journal.ChangeNone; change != journal.ChangeFiles; {
+		change, err = r.Wait(t.Context())
+		Require(t, err)
+	}
+}
+
 // testVacuum: files that are removed under the reader end nothing; what is left comes once.
 func (s suite) testVacuum(t *testing.T) {
 	for name := range newLog(t).sources() {

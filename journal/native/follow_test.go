@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/noded/noded/journal"
-	"github.com/noded/noded/journal/fileset"
 	"github.com/noded/noded/journal/journalfile"
 	"github.com/noded/noded/journal/journaltest"
 	"github.com/noded/noded/journal/native"
@@ -74,46 +73,6 @@ func expect(t *testing.T, r journal.Reader, first, last uint64) {
 	}
 	if e, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Fatalf("Next after entry %d = %v, %v, want io.EOF", last, e.Header().Seqnum, err)
-	}
-}
-
-// TestTailsOfNewFile: what Tails tells is there to be read, in a file too that was not known before. A follower that does not get it takes
-// it for lost.
-func TestTailsOfNewFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	o := journaltest.FileOptions{SeqnumID: journal.ID128{7}, State: journalfile.StateArchived}
-	write := func(name string, from, n int) {
-		o.FirstSeqnum = uint64(from) + 1
-		if err := journaltest.WriteFile(filepath.Join(dir, name), o, followed(from, n)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("a.journal", 0, 5)
-	r := openAt(t, journal.Source{Directory: dir}, journal.Head())
-	expect(t, r, 1, 5)
-	if _, err := r.Wait(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// What is known of the files is old.
-	time.Sleep(2 * fileset.Fresh)
-	write("b.journal", 5, 3)
-	tails, err := r.Tails()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(tails) != 1 || tails[0].Seqnum != 8 {
-		t.Fatalf("tails %+v, want entry 8", tails)
-	}
-	for want := uint64(6); want <= 8; want++ {
-		if e, err := r.Next(); err != nil || e.Header().Seqnum != want {
-			t.Fatalf("Next = %v, %v, want entry %d", e, err, want)
-		}
-	}
-	for change := journal.ChangeNone; change != journal.ChangeFiles; {
-		if change, err = r.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

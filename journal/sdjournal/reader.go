@@ -255,6 +255,14 @@ func (r *reader) Tails() ([]journal.Header, error) {
 	}
 	if !r.tails.Known() {
 		files, _ := r.origin.inspect()
+		// Entries that are told here are to be reached by Next, so libsystemd must have the files.
+		if r.watch.file != nil {
+			change, err := r.process()
+			if err != nil {
+				return nil, err
+			}
+			r.reopened = r.reopened || change == journal.ChangeFiles
+		}
 		r.tails.Set(files)
 	}
 	return r.tails.List(), nil
