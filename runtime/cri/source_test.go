@@ -68,6 +68,17 @@ func TestState(t *testing.T) {
 	}
 }
 
+// runOnePod runs a source of a fake that has a pod, until that is known and the events of containerd are listened to.
+func runOnePod(t *testing.T, f *fakeRuntime) (s inventory.Source, changed chan struct{}) {
+	t.Helper()
+	socket := socketOf(t)
+	f.serve(t, socket)
+	s, changed = run(t, Config{Socket: socket})
+	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
+	f.containerd.awaitListener(t)
+	return s, changed
+}
+
 func TestContainerdEvents(t *testing.T) {
 	t.Parallel()
 	f := newFake(nameContainerd)
@@ -124,11 +135,7 @@ func TestOutOfMemory(t *testing.T) {
 	f := newFake(nameContainerd)
 	f.addPod("aa", "web-0", 0)
 	f.addContainer("c0", "aa", "app", 0)
-	socket := socketOf(t)
-	f.serve(t, socket)
-	s, changed := run(t, Config{Socket: socket})
-	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
-	f.containerd.awaitListener(t)
+	s, changed := runOnePod(t, f)
 	f.exit("c0", 137, "Error")
 	f.event("/tasks/oom", &eventsapi.TaskOOM{ContainerID: "c0"})
 	f.event("/tasks/exit", taskExit("c0"))
@@ -144,11 +151,7 @@ func TestExecIsIgnored(t *testing.T) {
 	f := newFake(nameContainerd)
 	f.addPod("aa", "web-0", 0)
 	f.addContainer("c0", "aa", "app", 0)
-	socket := socketOf(t)
-	f.serve(t, socket)
-	s, changed := run(t, Config{Socket: socket})
-	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
-	f.containerd.awaitListener(t)
+	runOnePod(t, f)
 	before := f.calls["ContainerStatus"].Load()
 	for n := range 100 {
 		f.event("/tasks/exit", &eventsapi.TaskExit{ContainerID: "c0", ID: fmt.Sprintf("exec-%d", n)})
@@ -164,11 +167,7 @@ func TestStartFails(t *testing.T) {
 	t.Parallel()
 	f := newFake(nameContainerd)
 	f.addPod("aa", "web-0", 0)
-	socket := socketOf(t)
-	f.serve(t, socket)
-	s, changed := run(t, Config{Socket: socket})
-	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
-	f.containerd.awaitListener(t)
+	s, changed := runOnePod(t, f)
 	f.addContainer("c0", "aa", "app", 0)
 	f.mu.Lock()
 	f.containers["c0"].State, f.containers["c0"].StartedAt = runtimeapi.ContainerState_CONTAINER_CREATED, 0
@@ -190,11 +189,7 @@ func TestUpdateShowsLater(t *testing.T) {
 	f := newFake(nameContainerd)
 	f.addPod("aa", "web-0", 0)
 	f.addContainer("c0", "aa", "app", 0)
-	socket := socketOf(t)
-	f.serve(t, socket)
-	s, changed := run(t, Config{Socket: socket})
-	await(t, s, changed, "a pod", func(p []inventory.Pod, _ inventory.RuntimeStatus) bool { return len(p) == 1 })
-	f.containerd.awaitListener(t)
+	s, changed := runOnePod(t, f)
 	// Until everything has been listed a second time, its status is asked for anyway.
 	for f.calls["ListPodSandbox"].Load() < 2 {
 		time.Sleep(10 * time.Millisecond)
