@@ -526,7 +526,7 @@ func TestWatchPodsResumes(t *testing.T) {
 	f.problems = [][]string{{"away"}, {"away"}, {"late"}}
 	var got []string
 	done := errors.New("done")
-	err := c.WatchPods(t.Context(), inventory.PodSelector{}, func(e client.PodEvent) error {
+	err := c.WatchPods(t.Context(), client.PodWatchRequest{}, func(e client.PodEvent) error {
 		got = append(got, fmt.Sprint(e.Type, e.Pod.Name, strings.Join(e.Problems, ",")))
 		if e.Pod.Name == "z" {
 			return done

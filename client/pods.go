@@ -81,11 +81,22 @@ const (
 	PodProblems
 )
 
+// PodWatchRequest says which pods are watched.
+type PodWatchRequest struct {
+	inventory.PodSelector
+	// OnResume is called when the watch broke and goes on, OnBreak when noded is away for more than a second; they may be nil.
+	OnResume func(Resume)
+	OnBreak  func(Break)
+}
+
 // WatchPods calls yield for each pod that a selector names, and then for every change, until ctx ends or yield returns an
 // error, which is returned. Names need not exist yet. After a break it goes on: what changed meanwhile is told as
 // one change.
-func (c *Client) WatchPods(ctx context.Context, sel inventory.PodSelector, yield func(PodEvent) error) error {
-	w := podWatching{attempts: attempts{client: c}, selector: sel, yield: yield, known: make(map[podKey]*knownPod)}
+func (c *Client) WatchPods(ctx context.Context, req PodWatchRequest, yield func(PodEvent) error) error {
+	w := podWatching{
+		attempts: attempts{client: c, onResume: req.OnResume, onBreak: req.OnBreak},
+		selector: req.PodSelector, yield: yield, known: make(map[podKey]*knownPod),
+	}
 	return w.run(ctx, w.attempt)
 }
 

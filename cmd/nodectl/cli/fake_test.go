@@ -5,8 +5,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/noded/noded/client"
 	"github.com/noded/noded/journal"
@@ -108,10 +110,14 @@ func (n *fakeNode) Containers(_ context.Context, sel *inventory.PodSelector, ids
 	return pods, alone, n.snapshot.Problems, err
 }
 
-func (n *fakeNode) WatchPods(_ context.Context, _ inventory.PodSelector, yield func(client.PodEvent) error) error {
+func (n *fakeNode) WatchPods(_ context.Context, req client.PodWatchRequest, yield func(client.PodEvent) error) error {
 	for _, e := range n.events {
 		if err := yield(e); err != nil {
 			return err
+		}
+		if e.Type == client.PodsSynced {
+			req.OnBreak(client.Break{Cause: errors.New("connect: refused"), Wait: 30 * time.Second})
+			req.OnResume(client.Resume{Away: 5 * time.Second})
 		}
 	}
 	return nil

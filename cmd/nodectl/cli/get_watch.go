@@ -19,7 +19,7 @@ import (
 
 // podWatcher is a backend that tells of changes.
 type podWatcher interface {
-	WatchPods(ctx context.Context, sel inventory.PodSelector, yield func(client.PodEvent) error) error
+	WatchPods(ctx context.Context, req client.PodWatchRequest, yield func(client.PodEvent) error) error
 }
 
 // podEventItem is a change in JSON: an object on a line of its own.
@@ -38,7 +38,8 @@ func watchPods(ctx context.Context, g *globals, f *podFlags, b logBackend, sel i
 	defer cancel(nil)
 	defer g.watchOutput(ctx, func() { cancel(syscall.EPIPE) })()
 	w := &podWatch{globals: g, flags: f}
-	err := watcher.WatchPods(ctx, sel, w.event)
+	away := awayTeller{globals: g}
+	err := watcher.WatchPods(ctx, client.PodWatchRequest{PodSelector: sel, OnBreak: away.broken, OnResume: away.resumed}, w.event)
 	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
 	}

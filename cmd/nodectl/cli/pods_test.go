@@ -144,7 +144,8 @@ shop        db                     1/1     Deleted             0          <unkno
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Errorf("-o %s: -want +got\n%s", format, diff)
 		}
-		if diff := cmp.Diff("containerd is away\ndocker is away\nall is known again\n", errs.String()); diff != "" {
+		if diff := cmp.Diff("containerd is away\nnoded went away; waiting up to 30s: connect: refused\nnoded is back after 5s\n"+
+			"docker is away\nall is known again\n", errs.String()); diff != "" {
 			t.Errorf("-o %s, what is known only in part: -want +got\n%s", format, diff)
 		}
 	}

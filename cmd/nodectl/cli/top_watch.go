@@ -10,8 +10,6 @@ import (
 	"io"
 	"syscall"
 	"time"
-
-	"github.com/noded/noded/client"
 )
 
 // watchInterval is how often a watch shows what is used.
@@ -38,8 +36,9 @@ func (f *topFlags) runWatch(ctx context.Context, g *globals, b statsBackend) err
 	defer cancel(nil)
 	defer g.watchOutput(ctx, func() { cancel(syscall.EPIPE) })()
 	t := &tableWatch{globals: g, flags: f}
+	away := awayTeller{globals: g}
 	if err = t.show(look); err == nil {
-		err = f.watchLooks(ctx, b, lookWatch{machine: look.machine, onBreak: t.broken, onResume: t.resumed}, t.show)
+		err = f.watchLooks(ctx, b, lookWatch{machine: look.machine, onBreak: away.broken, onResume: away.resumed}, t.show)
 	}
 	if err != nil && isBrokenPipe(context.Cause(ctx)) {
 		err = syscall.EPIPE
@@ -54,8 +53,8 @@ type tableWatch struct {
 	// last is the look that was printed last, nil before the first one, said what was told beside it.
 	last *topLook
 	said string
-	// table: there was a table. away: noded is, and that was told.
-	table, away bool
+	// table: there was a table.
+	table bool
 }
 
 // show prints a look, unless it was the last one.
@@ -100,18 +99,4 @@ func (t *tableWatch) print(look *topLook) error {
 	}
 	t.table = true
 	return t.flags.print(t.globals, look)
-}
-
-// broken tells that noded is away for long.
-func (t *tableWatch) broken(b client.Break) {
-	t.away = true
-	fmt.Fprintf(t.Err, "noded went away; waiting up to %v: %s\n", b.Wait, visible(b.Cause.Error()))
-}
-
-// resumed tells that it is back, if it was.
-func (t *tableWatch) resumed(r client.Resume) {
-	if t.away {
-		t.away = false
-		fmt.Fprintf(t.Err, "noded is back after %v\n", r.Away.Round(time.Second))
-	}
 }
